@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Question: what does the first grep of a repository that is not here cost, from nothing to the last line of output?
+# Fixed:    repository, revision, pattern; one machine, file://; every side starts with nothing on disk.
+# Varied:   trove grep, against a depth-1 clone and git grep, and against a depth-1 blobless clone and git grep.
+# Unit:     wall seconds, median of ROUNDS interleaved rounds (minimum and maximum beside it).
+#
+#   bench/cold_grep.sh [REPOSITORY [PATTERN [FOLDER]]]
+#
+# REPOSITORY is a local git repository, bare or not; without one, the repository that `make demo` makes is used.
+# FOLDER limits a second set of runs (bytes and requests are compared there, not only time).
+# GIT_PEER=path names a newer git to be measured as well. ROUNDS=n (default 7). TROVE=path of the program.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+trove=${TROVE:-$here/build/release/tools/trove}
+repository=${1:-$here/build/demo/repository}
+pattern=${2:-malloc}
+folder=${3:-}
+rounds=${ROUNDS:-7}
+peers=(git)
+[ -z "${GIT_PEER:-}" ] || peers+=("$GIT_PEER")
+
+repository=$(cd "$repository" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+url=file://$repository
+
+# Both kinds of clone are what people do today; neither writes a work tree.
+clone_and_grep() { # GIT OUT FILTER...
+    local git=$1 out=$2
+    shift 2
+    rm -rf "$work/clone"
+    "$git" clone -q --bare --depth 1 "$@" "$url" "$work/clone" 2>/dev/null
+    "$git" -C "$work/clone" grep -n -e "$pattern" HEAD ${folder:+-- "$folder"} >"$out" 2>/dev/null || [ $? = 1 ]
+}
+trove_grep() { # OUT
+    "$trove" -C "$url" grep -n -e "$pattern" HEAD ${folder:+-- "$folder"} >"$1" || [ $? = 1 ]
+}
+
+run() { # NAME COMMAND...: one run, its wall seconds appended to the name's file
+    local name=$1 start end
+    shift
+    start=$(date +%s.%N)
+    "$@"
+    end=$(date +%s.%N)
+    awk "BEGIN { printf \"%.4f\n\", $end - $start }" >>"$work/$name.times"
+}
+
+median() { sort -n "$work/$1.times" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+row() { # NAME TEXT
+    sort -n "$work/$1.times" | awk -v text="$2" -v base="$(median trove)" '{ v[NR] = $1 }
+        END { m = v[int((NR + 1) / 2)]
+              printf "%-58s %7.3f  (%.3f .. %.3f)  %5.2f\n", text, m, v[1], v[NR], m / base }'
+}
+
+trove_grep "$work/out.trove" # warms the page cache for everybody, and is not counted
+for ((round = 0; round < rounds; round++)); do
+    run trove trove_grep "$work/out.trove"
+    for i in "${!peers[@]}"; do
+        run "full$i" clone_and_grep "${peers[i]}" "$work/out.full$i"
+        # 2.39 fetches blobs one by one here: one round says enough.
+        if [ "$round" = 0 ] || [ "${BLOBLESS_EACH_ROUND:-0}" = 1 ]; then
+            run "blobless$i" clone_and_grep "${peers[i]}" "$work/out.blobless$i" --filter=blob:none
+        fi
+    done
+done
+
+echo "repository $(basename "$repository"), $(git -C "$repository" ls-tree -r HEAD | wc -l) files;" \
+    "pattern '$pattern'${folder:+, folder $folder}; $rounds rounds"
+printf '%-58s %7s  %-18s  %5s\n' "" "median" "(least .. most)" "ratio"
+row trove "trove grep"
+for i in "${!peers[@]}"; do
+    version=$("${peers[i]}" version)
+    cmp "$work/out.trove" "$work/out.full$i" || { echo "outputs differ from $version" >&2; exit 1; }
+    row "full$i" "clone --bare --depth 1, grep ($version)"
+    row "blobless$i" "  the same with --filter=blob:none"
+done
+echo
+echo "What trove transferred:"
+"$trove" -C "$url" grep --stats -n -e "$pattern" HEAD ${folder:+-- "$folder"} 2>&1 >/dev/null || [ $? = 1 ]
+rm -rf "$work/clone"
+# stderr of the clone goes to a file: only the packet trace's last sizes matter here.
+git clone -q --bare --depth 1 "$url" "$work/clone"
+echo "Pack of the depth-1 clone: $(cat "$work"/clone/objects/pack/*.pack | wc -c) bytes"
