@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/*
+ * text.h - what a search prints: a growing buffer with a limit, and the places where a separator belongs if an earlier
+ * file has printed lines. Files are searched out of order, so only the ordered writer knows that.
+ */
+#ifndef TROVE_GREP_TEXT_H
+#define TROVE_GREP_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* All zero is an empty text without a limit. One thread at a time. */
+struct trove__text {
+    char *bytes;
+    size_t size;
+    size_t capacity;
+    size_t limit;  /* most bytes that may be held; 0 for none */
+    size_t *marks; /* offsets at which a separator stands if an earlier file showed lines; ascending */
+    size_t mark_count;
+    size_t mark_capacity;
+    bool shown;  /* lines were shown: separators stand in the files that follow */
+    int failure; /* 0, or the negative errno of the first append that did not fit; sticky */
+};
+
+/* Makes room for MORE bytes; false (and `failure` set) when there is none. */
+bool trove__text_reserve(struct trove__text *text, size_t more);
+
+static inline void trove__text_add(struct trove__text *text, const void *bytes, size_t size)
+{
+    if (size == 0)
+        return;
+    if (size > text->capacity - text->size && !trove__text_reserve(text, size))
+        return;
+    memcpy(text->bytes + text->size, bytes, size);
+    text->size += size;
+}
+
+/* Notes that a separator may stand at the end of what is there. */
+void trove__text_mark(struct trove__text *text);
+
+/* Forgets the contents, keeps the memory and the limit. */
+void trove__text_reset(struct trove__text *text);
+void trove__text_deinit(struct trove__text *text);
+
+/* Takes SIZE bytes; 0, or a negative errno that ends the writing. */
+typedef int (*trove__text_writer)(void *context, const void *bytes, size_t size);
+
+/* Hands the text to WRITE in order, with MARK at each mark when EARLIER says that an earlier file showed lines.
+ * Returns 0 or what WRITE returned. */
+int trove__text_write(const struct trove__text *text, bool earlier, const char *mark,
+                      size_t mark_size, trove__text_writer write, void *context);
+
+#endif
