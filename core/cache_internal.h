@@ -6,6 +6,7 @@
 #ifndef TROVE_CORE_CACHE_INTERNAL_H
 #define TROVE_CORE_CACHE_INTERNAL_H
 
+#include "core/counters.h"
 #include <trove/cache.h>
 
 struct trove__flights; /* core/flight.h: the half for what is missing; owned by the cache */
@@ -29,11 +30,33 @@ int trove__cache_insert(struct trove *cache, struct trove_object *object,
 int trove__cache_draft(struct trove *cache, enum trove_type type, uint64_t size,
                        struct trove_object **ret_object);
 
+/* Every public call that may block or change something, but for has, get and stats, is between these two, so that close
+ * can wait for the last of them. enter: 0, or -ECANCELED after shutdown (then no leave). Wait-free. */
+int trove__cache_enter(struct trove *cache);
+void trove__cache_leave(struct trove *cache);
+
+/* Adds N to a counter of the cache's statistics; (uint64_t)-1 takes one off a gauge. Wait-free. */
+void trove__cache_count(struct trove *cache, enum trove__counter which, uint64_t n);
+
 /* True while the calling thread is inside a read section. */
 bool trove__in_section(void);
 
 const struct trove_options *trove__cache_options(const struct trove *cache);
 struct trove__flights *trove__cache_flights(struct trove *cache);
-uint64_t trove__cache_hash(const struct trove *cache, const struct trove_oid *id); /* keyed with the cache's secret */
+uint64_t trove__cache_hash(const struct trove *cache,
+                           const struct trove_oid *id); /* keyed with the cache's secret */
+
+/*
+ * What the second half gives the first, called by cache.c only; defined in flight.c. Until it is there, cache.c has weak
+ * stand-ins that make a cache without flights.
+ */
+int trove__flights_create(struct trove *cache,
+                          struct trove__flights **ret_flights); /* 0, -ENOMEM */
+/* Requests are cancelled, waiters answered. Idempotent, does not wait. */
+void trove__flights_shutdown(struct trove__flights *flights);
+/* Waits until the fetch threads have ended, after shutdown. 0, -ETIMEDOUT, -ECANCELED. */
+int trove__flights_drain(struct trove__flights *flights, const struct trove_until *until);
+/* After a drain that succeeded, or when nothing was ever asked. Destroys the source too. NULL is fine. */
+void trove__flights_destroy(struct trove__flights *flights);
 
 #endif

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/*
+ * object.c - creating, pinning and freeing objects. The layout and the invariants are in object.h.
+ */
+#include "core/object.h"
+#include "core/memory.h"
+#include <string.h>
+
+#define PINS_OFFSET_MIN 64 /* the header is at offset 0: pins are never on its line */
+
+/* pins, then the ledger's address, unaligned: together 12 bytes behind the NUL. */
+#define TRAILER_BYTES (sizeof(atomic_uint) + sizeof(struct trove__ledger *))
+
+/* Where pins are; SIZE is known to be small enough. */
+static size_t trailer_offset(enum trove_algo algo, uint64_t size)
+{
+    size_t end = (trove__object_header_bytes(algo) + (size_t)size + 1 + 3) & ~(size_t)3;
+
+    return end < PINS_OFFSET_MIN ? PINS_OFFSET_MIN : end;
+}
+
+static size_t allocation_bytes(enum trove_algo algo, uint64_t size)
+{
+    return trailer_offset(algo, size) + TRAILER_BYTES;
+}
+
+static atomic_uint *pins_of(const struct trove_object *object)
+{
+    return (atomic_uint *)((uintptr_t)object + trailer_offset(object->algo, object->size));
+}
+
+static struct trove__ledger *ledger_of(const struct trove_object *object)
+{
+    struct trove__ledger *ledger;
+
+    memcpy(&ledger, (const unsigned char *)pins_of(object) + sizeof(atomic_uint), sizeof(ledger));
+    return ledger;
+}
+
+static size_t usable_of(const struct trove_object *object)
+{
+    return trove__object_usable(object->algo, object->size);
+}
+
+size_t trove__object_usable(enum trove_algo algo, uint64_t size)
+{
+    if (size > (uint64_t)PTRDIFF_MAX - 4096)
+        return SIZE_MAX;
+    return trove__sized_usable(allocation_bytes(algo, size), TROVE__OBJECT_ALIGN);
+}
+
+struct trove__ledger *trove__ledger_create(void)
+{
+    struct trove__ledger *ledger = trove__malloc(sizeof(*ledger));
+
+    if (ledger == NULL)
+        return NULL;
+    atomic_init(&ledger->references, 1);
+    atomic_init(&ledger->outside_bytes, 0);
+    return ledger;
+}
+
+void trove__ledger_unref(struct trove__ledger *ledger)
+{
+    /* ACQ_REL: like E1, for the ledger's own memory. */
+    if (trove__sub_acq_rel(&ledger->references, 1) == 1)
+        trove__free(ledger);
+}
+
+struct trove_object *trove__object_create(struct trove__ledger *ledger, enum trove_algo algo,
+                                          enum trove_type type, uint64_t size)
+{
+    struct trove_object *object;
+
+    if (trove__object_usable(algo, size) == SIZE_MAX)
+        return NULL;
+    object = trove__sized_alloc(allocation_bytes(algo, size), TROVE__OBJECT_ALIGN);
+    if (object == NULL)
+        return NULL;
+    object->size = size;
+    object->type = (uint8_t)type;
+    object->algo = (uint8_t)algo;
+    atomic_init(&object->hint, 0);
+    atomic_init(&object->state, 0);
+    ((unsigned char *)object)[trove__object_header_bytes(algo) + size] = 0;
+    atomic_init(pins_of(object), 1);
+    memcpy((unsigned char *)pins_of(object) + sizeof(atomic_uint), &ledger, sizeof(ledger));
+    return object;
+}
+
+void *trove__object_buffer(struct trove_object *object)
+{
+    return (unsigned char *)object + trove__object_header_bytes(object->algo);
+}
+
+void trove__object_set_id(struct trove_object *object, const struct trove_oid *id)
+{
+    memcpy(object->id, id->bytes, trove_oid_bytes(object->algo));
+}
+
+void trove__object_destroy(struct trove_object *object)
+{
+    trove__sized_free(object, allocation_bytes(object->algo, object->size), TROVE__OBJECT_ALIGN);
+}
+
+void trove__object_go_outside(struct trove_object *object)
+{
+    struct trove__ledger *ledger = ledger_of(object);
+
+    /* RELAXED both: sums. The reference cannot end the ledger's life, the caller's cache or pin holds it. */
+    trove__add_relaxed(&ledger->references, 1);
+    trove__add_relaxed(&ledger->outside_bytes, usable_of(object));
+}
+
+void trove__object_come_inside(struct trove_object *object)
+{
+    struct trove__ledger *ledger = ledger_of(object);
+
+    trove__sub_relaxed(&ledger->outside_bytes, usable_of(object)); /* RELAXED: a sum */
+    trove__ledger_unref(ledger);
+}
+
+/* Ends one pin; true when it was the last. */
+static bool object_drop(const struct trove_object *object)
+{
+    /* ACQ_REL [E1 unpin]: the release half hands over this thread's uses of the object, the acquire half of the last
+     * drop takes over everybody's before the memory is freed. Both ends are this line. */
+    return trove__sub_acq_rel(pins_of(object), 1) == 1;
+}
+
+bool trove__object_release(struct trove_object *object)
+{
+    /* ACQUIRE [E1 unpin]: with 1 pin left it is the cache's, and nobody can take another (no section sees the object). */
+    if (trove__load_acquire(pins_of(object)) == 1) {
+        trove__object_destroy(object);
+        return false;
+    }
+    trove__object_go_outside(object);
+    trove_unpin(object);
+    return true;
+}
+
+enum trove_type trove_object_type(const struct trove_object *object)
+{
+    return (enum trove_type)object->type;
+}
+
+size_t trove_object_size(const struct trove_object *object)
+{
+    return (size_t)object->size;
+}
+
+const void *trove_object_data(const struct trove_object *object)
+{
+    return (const unsigned char *)object + trove__object_header_bytes(object->algo);
+}
+
+struct trove_oid trove_object_id(const struct trove_object *object)
+{
+    struct trove_oid id = {{0}};
+
+    memcpy(id.bytes, object->id, trove_oid_bytes(object->algo));
+    return id;
+}
+
+struct trove_object *trove_pin(const struct trove_object *object)
+{
+    /* RELAXED: the caller's section or pin keeps the object alive (I3); a pin hands nothing over. */
+    trove__add_relaxed(pins_of(object), 1);
+    return (struct trove_object *)(uintptr_t)object;
+}
+
+void trove_unpin(struct trove_object *object)
+{
+    if (object == NULL || !object_drop(object))
+        return;
+    trove__object_come_inside(object); /* I4: without the cache's pin it was outside */
+    trove__object_destroy(object);
+}

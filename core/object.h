@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/*
+ * object.h - one cached object in memory: header, bytes, trailer, in one allocation.
+ *
+ *     offset 0          size, hint, type, algo, state, id     everything that `get` reads or writes
+ *     32 or 48          the bytes, followed by one NUL
+ *     64 or later       pins, ledger                          on another line than the header
+ *
+ * INVARIANTS
+ *   I1 The allocation is aligned to 32 bytes, so the 32-byte header of a SHA-1 object lies in one cache line. A SHA-256
+ *      header has 44 bytes and may touch two.
+ *   I2 After publication nothing but `hint`, `state` and `pins` changes.
+ *   I3 An object holds its cache's pin from before its publication until the grace period after its removal has passed.
+ *      So inside a section a found object's pins are at least 1, and only the end of its last pin frees it.
+ *   I4 An object without its cache's pin is outside: its bytes are in ledger.outside_bytes and hold one reference on the
+ *      ledger, which may outlive the cache. An object that nobody but the running put has seen is neither.
+ *
+ * EDGES
+ *   E1 unpin   object_drop() release -> the last object_drop() acquire   all uses of the object before its memory is freed
+ *
+ * PROGRESS  All wait-free but for the allocator. TESTS  tests/unit/test_object.c.
+ */
+#ifndef TROVE_CORE_OBJECT_H
+#define TROVE_CORE_OBJECT_H
+
+#include "core/order.h"
+#include <trove/object.h>
+
+#define TROVE__OBJECT_ALIGN 32
+
+/* Outside memory of one cache: what its users hold pinned although it is cached no more. Outlives the cache. */
+struct trove__ledger {
+    atomic_ulong references; /* the cache, and one for each object outside */
+    atomic_ulong outside_bytes;
+};
+
+struct trove_object {
+    uint64_t size;
+    atomic_uchar
+        hint; /* use since the last look of the evictor; written by readers, relaxed, only below its ceiling */
+    uint8_t type;
+    uint8_t algo;
+    atomic_uchar state; /* owner: policy.c */
+    uint8_t id[];       /* 20 or 32 bytes */
+};
+
+_Static_assert(offsetof(struct trove_object, id) + 20 == 32, "a SHA-1 header is one half line");
+
+static inline size_t trove__object_header_bytes(enum trove_algo algo)
+{
+    return algo == TROVE_SHA256 ? 48 : 32;
+}
+
+/* What an object of SIZE bytes occupies in the allocator, the number that every account uses; SIZE_MAX when no such
+ * allocation can be. */
+size_t trove__object_usable(enum trove_algo algo, uint64_t size);
+
+struct trove__ledger *trove__ledger_create(void); /* NULL: no memory. One reference, the caller's */
+void trove__ledger_unref(struct trove__ledger *ledger);
+
+/* A private object with one pin, hint 0, state 0, id unset, the final NUL set. NULL when there is no memory. */
+struct trove_object *trove__object_create(struct trove__ledger *ledger, enum trove_algo algo,
+                                          enum trove_type type, uint64_t size);
+/* The object's bytes, to be filled before it is published. */
+void *trove__object_buffer(struct trove_object *object);
+void trove__object_set_id(struct trove_object *object, const struct trove_oid *id);
+
+/* Frees an object that was never published and never outside. */
+void trove__object_destroy(struct trove_object *object);
+
+/* Moves the account of an object that the caller has pinned: outside when a user gets it without the cache having it;
+ * inside before the cache takes its pin. */
+void trove__object_go_outside(struct trove_object *object);
+void trove__object_come_inside(struct trove_object *object);
+
+/* Ends the cache's pin of an object that no section can see any more. Returns true when somebody else still holds the
+ * object, which is outside from now on. */
+bool trove__object_release(struct trove_object *object);
+
+#endif
