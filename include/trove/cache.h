@@ -37,14 +37,19 @@ typedef enum trove_overfull (*trove_overfull_fn)(void *context, uint64_t used_by
 struct trove_options {
     size_t struct_bytes; /* set by trove_options_init(); lets the struct grow */
 
-    const struct trove_hash *hash; /* required; decides the cache's algorithm. Borrowed until close */
-    struct trove_source source;    /* optional (ops NULL: a resolve miss answers -ENOTSUP). give on success */
+    /* required; decides the cache's algorithm. Borrowed until close */
+    const struct trove_hash *hash;
+    /* optional (ops NULL: a resolve miss answers -ENOTSUP). give on success */
+    struct trove_source source;
 
-    uint64_t max_bytes;          /* objects + table + queues + memory waiting for a grace period. 256 MiB */
+    /* objects + table + queues + memory waiting for a grace period. 256 MiB */
+    uint64_t max_bytes;
     uint64_t max_deferred_bytes; /* evicted, not yet free; within max_bytes. 0: an eighth of it */
-    uint64_t max_inflight_bytes; /* packs under way, all requests together, beside max_bytes. 64 MiB */
-    uint64_t max_object_bytes;   /* larger objects fail with -EFBIG. 0: no limit but memory */
-    uint32_t max_cached_percent; /* objects above this share of max_bytes are answered, not cached. 25 */
+    /* packs under way, all requests together, beside max_bytes. 64 MiB */
+    uint64_t max_inflight_bytes;
+    uint64_t max_object_bytes; /* larger objects fail with -EFBIG. 0: no limit but memory */
+    /* objects above this share of max_bytes are answered, not cached. 25 */
+    uint32_t max_cached_percent;
 
     enum trove_overfull overfull;
     trove_overfull_fn overfull_callback;
@@ -61,10 +66,12 @@ struct trove_stats {
     uint64_t object_count, object_bytes; /* live: sizes as allocated */
     uint64_t used_bytes, deferred_bytes, inflight_bytes, pinned_bytes, over_max_bytes;
     uint64_t table_bytes, table_slots;
-    uint64_t hits, misses;                  /* of resolve */
-    uint64_t puts, evictions, overfulls;    /* objects added; objects evicted; puts refused */
-    uint64_t requests, fetched, joined;     /* source requests; resolves that led; resolves that waited for others */
-    uint64_t uncached, absent, failed;      /* answers that were not cached; -ENOENT; other failures */
+    uint64_t hits, misses;               /* of resolve */
+    uint64_t puts, evictions, overfulls; /* objects added; objects evicted; puts refused */
+    /* source requests; resolves that led; resolves that waited for others */
+    uint64_t requests, fetched, joined;
+    /* answers that were not cached; -ENOENT; other failures */
+    uint64_t uncached, absent, failed;
     uint64_t flights_now;
 };
 
@@ -93,8 +100,8 @@ TROVE_API void trove_options_init(struct trove_options *options);
 
 /* Opens a cache; any number may be open in one process. OPTIONS is borrowed for the call. *RET_CACHE is own: closed by
  * trove_close(). Returns 0, -EINVAL, -ENOMEM. */
-TROVE_API TROVE_NODISCARD int trove_open(const struct trove_options *options, struct trove **ret_cache,
-                                         struct trove_error *err);
+TROVE_API TROVE_NODISCARD int trove_open(const struct trove_options *options,
+                                         struct trove **ret_cache, struct trove_error *err);
 
 /* Ends fetching: resolve, put and fetch answer -ECANCELED from now on, requests are cancelled, waiters answered; has
  * and get go on. The handle stays valid. Idempotent. Does not wait. */
@@ -159,8 +166,9 @@ TROVE_API int trove_resolve_many(struct trove *cache, const struct trove_want *w
 struct trove_fetch_options {
     const struct trove_want *wants; /* borrowed for the call that takes the options */
     size_t want_count;
-    const char *filter; /* blob:none, blob:limit=N, tree:N, object:type=T, combine:...; NULL for none */
-    uint32_t depth;     /* 0: no limit */
+    /* blob:none, blob:limit=N, tree:N, object:type=T, combine:...; NULL for none */
+    const char *filter;
+    uint32_t depth; /* 0: no limit */
 };
 
 struct trove_fetch_result {
@@ -208,8 +216,9 @@ TROVE_API TROVE_NODISCARD int trove_stream_open(struct trove *cache, struct trov
 /* Adds COUNT wants, tags[i] coming back in the result of wants[i]. Does not wait for answers; may wait (UNTIL) while
  * flights_max is reached. Returns 0, or a negative errno, then none of them was added. */
 TROVE_API TROVE_NODISCARD int trove_stream_add(struct trove_stream *stream,
-                                               const struct trove_want *wants, const uintptr_t *tags,
-                                               size_t count, const struct trove_until *until);
+                                               const struct trove_want *wants,
+                                               const uintptr_t *tags, size_t count,
+                                               const struct trove_until *until);
 /* The next answer. Returns 1 with *RET written (own: unpin RET->object); 0 when nothing is outstanding; -ETIMEDOUT or
  * -ECANCELED. *ERR holds the message when RET->status is a failure. */
 TROVE_API int trove_stream_next(struct trove_stream *stream, const struct trove_until *until,

@@ -24,22 +24,25 @@ enum trove_git_sha1 {
 struct trove_git_options {
     size_t struct_bytes; /* set by trove_git_options_init() */
     enum trove_git_sha1 sha1;
-    uint32_t low_speed_bytes;   /* a transfer below this many bytes a second ... 1000 */
-    uint32_t low_speed_seconds; /* ... for this long fails with -ETIMEDOUT. 30; 0 switches the limit off */
-    uint64_t max_pack_bytes;    /* 0: 64 GiB */
-    uint64_t max_pack_objects;  /* 0: 100 million */
-    uint64_t max_object_bytes;  /* 0: 2 GiB */
-    void (*progress)(void *context, const char *text, size_t length); /* sideband 2, made printable; may be NULL */
+    uint32_t low_speed_bytes; /* a transfer below this many bytes a second ... 1000 */
+    /* ... for this long fails with -ETIMEDOUT. 30; 0 switches the limit off */
+    uint32_t low_speed_seconds;
+    uint64_t max_pack_bytes;   /* 0: 64 GiB */
+    uint64_t max_pack_objects; /* 0: 100 million */
+    uint64_t max_object_bytes; /* 0: 2 GiB */
+    /* sideband 2, made printable; may be NULL */
+    void (*progress)(void *context, const char *text, size_t length);
     void *progress_context;
 };
 
 struct trove_git_stats {
-    uint64_t requests;                    /* fetch commands sent */
-    uint64_t round_trips;                 /* commands and HTTP requests of every kind */
-    uint64_t connections;                 /* processes started or sockets opened */
-    uint64_t sent_bytes, received_bytes;  /* as the transport saw them */
-    uint64_t pack_bytes, pack_objects;    /* of packs received */
-    uint64_t connect_ns, refs_ns, wait_ns, pack_ns; /* connecting; ls-refs; request to first pack byte; pack */
+    uint64_t requests;                   /* fetch commands sent */
+    uint64_t round_trips;                /* commands and HTTP requests of every kind */
+    uint64_t connections;                /* processes started or sockets opened */
+    uint64_t sent_bytes, received_bytes; /* as the transport saw them */
+    uint64_t pack_bytes, pack_objects;   /* of packs received */
+    /* connecting; ls-refs; request to first pack byte; pack */
+    uint64_t connect_ns, refs_ns, wait_ns, pack_ns;
 };
 
 TROVE_BEGIN_DECLS
@@ -50,9 +53,10 @@ TROVE_API void trove_git_options_init(struct trove_git_options *options);
  * OPTIONS may be NULL. *RET_GIT is own: released by trove_git_close(), or by the cache once handed over as its source
  * (each of both must let go; the last one frees). Returns 0, -EINVAL (URL refused), -ENOTSUP (the server speaks an
  * older protocol), or the transport's error. */
-TROVE_API TROVE_NODISCARD int trove_git_open(const char *url, const struct trove_git_options *options,
-                                             const struct trove_until *until, struct trove_git **ret_git,
-                                             struct trove_error *err);
+TROVE_API TROVE_NODISCARD int trove_git_open(const char *url,
+                                             const struct trove_git_options *options,
+                                             const struct trove_until *until,
+                                             struct trove_git **ret_git, struct trove_error *err);
 TROVE_API void trove_git_close(struct trove_git *git); /* NULL is fine */
 
 /* The hash that suits the repository; static storage. */
@@ -74,8 +78,9 @@ typedef int (*trove_git_ref_fn)(void *context, const struct trove_git_ref *ref);
 
 /* Lists refs that begin with one of PREFIXES (NULL-terminated array; NULL: all), calling FN in the server's order until
  * it returns non-zero, which is then returned. Returns 0 or a negative errno. */
-TROVE_API int trove_git_refs(struct trove_git *git, const char *const *prefixes, trove_git_ref_fn fn,
-                             void *context, const struct trove_until *until, struct trove_error *err);
+TROVE_API int trove_git_refs(struct trove_git *git, const char *const *prefixes,
+                             trove_git_ref_fn fn, void *context, const struct trove_until *until,
+                             struct trove_error *err);
 
 /* What a revision names. */
 struct trove_git_revision {

@@ -24,10 +24,12 @@ struct trove_want {
 struct trove_request {
     const struct trove_want *wants; /* at least one; from resolve: all of one type */
     size_t want_count;
-    bool by_id;         /* from resolve: bring the wanted objects themselves, no closure; filter and depth are unset */
+    /* from resolve: bring the wanted objects themselves, no closure; filter and depth are unset */
+    bool by_id;
     const char *filter; /* partial-clone filter of a `fetch`, NULL for none */
     uint32_t depth;     /* of a `fetch`; 0 for no limit */
-    struct trove_until until; /* deadline and cancel token of the request; fetch must return soon after either */
+    /* deadline and cancel token of the request; fetch must return soon after either */
+    struct trove_until until;
 };
 
 struct trove_source_ops {
