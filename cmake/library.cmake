@@ -15,9 +15,6 @@ function(trove_library name)
     # nodelete: threads and fork handlers may outlive dlclose(), so the code stays.
     target_link_options(${name} PRIVATE -Wl,--version-script=${trove_exports} -Wl,-z,nodelete -Wl,-z,relro,-z,now
         -Wl,--as-needed)
-    if(NOT TROVE_SANITIZED)
-        target_link_options(${name} PRIVATE -Wl,--no-undefined)
-    endif()
     foreach(target ${name} ${name}-static)
         target_link_libraries(${target} PUBLIC trove-flags ${arg_LIBRARIES} Threads::Threads ${CMAKE_DL_LIBS})
     endforeach()
