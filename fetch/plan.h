@@ -74,4 +74,7 @@ void trove__plan_filter(const char *filter, const struct trove__plan_server *ser
 /* The families that MESSAGE, the server's answer to a request with FILTER, refuses; 0 when it is about something else. */
 uint32_t trove__plan_refused(const char *filter, const char *message);
 
+/* True if MESSAGE, a server's, may mean that it does not have one of the ids, without saying which. */
+bool trove__plan_is_about_ids(const char *message);
+
 #endif

@@ -27,9 +27,10 @@ struct trove_git_options {
     uint32_t low_speed_bytes; /* a transfer below this many bytes a second ... 1000 */
     /* ... for this long fails with -ETIMEDOUT. 30; 0 switches the limit off */
     uint32_t low_speed_seconds;
-    uint64_t max_pack_bytes;   /* 0: 64 GiB */
-    uint64_t max_pack_objects; /* 0: 100 million */
-    uint64_t max_object_bytes; /* 0: 2 GiB */
+    uint64_t max_pack_bytes;     /* 0: 64 GiB */
+    uint64_t max_pack_objects;   /* 0: 100 million */
+    uint64_t max_object_bytes;   /* 0: 2 GiB */
+    uint64_t max_inflight_bytes; /* memory for packs under way, all requests together. 0: 64 MiB */
     /* sideband 2, made printable; may be NULL */
     void (*progress)(void *context, const char *text, size_t length);
     void *progress_context;
@@ -62,6 +63,9 @@ TROVE_API void trove_git_close(struct trove_git *git); /* NULL is fine */
 /* The hash that suits the repository; static storage. */
 TROVE_API const struct trove_hash *trove_git_hash(const struct trove_git *git);
 
+/* True when the server is a process on this machine, so that large batches cost little. */
+TROVE_API bool trove_git_is_local(const struct trove_git *git);
+
 /* GIT as a source, for trove_options.source; takes a reference of its own, which the cache gives back. */
 TROVE_API struct trove_source trove_git_source(struct trove_git *git);
 
@@ -87,11 +91,14 @@ struct trove_git_revision {
     struct trove_oid id;     /* the object named */
     enum trove_type type;    /* its type, TROVE_ANY if not known without asking */
     struct trove_oid commit; /* the commit it was reached through, all zero if none */
+    struct trove_oid peeled; /* of a tag that a ref names: what it stands for in the end; all zero if not known */
+    bool is_ambiguous;       /* several refs have that name: the first in git's order was taken */
 };
 
 /* Resolves REVISION: a ref name looked up in git's order, a full id, either followed by any of ~N ^ ^N ^{type} :path.
- * Objects on the way come through CACHE, whose source should be GIT. Returns 0, -ENOENT (no such revision or path),
- * -ENOTSUP (cannot be answered remotely; *ERR says why), or the transport's error. */
+ * Objects on the way come through CACHE, whose source should be GIT. A full id alone is not checked for existence.
+ * Returns 0, -ENOENT (no such revision or path), -ENOTSUP (cannot be answered remotely; *ERR says why), or the
+ * transport's error. */
 TROVE_API int trove_git_revision(struct trove_git *git, struct trove *cache, const char *revision,
                                  const struct trove_until *until, struct trove_git_revision *ret,
                                  struct trove_error *err);

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+/*
+ * git_internal.h - a repository that is somewhere else, as the files that make it up see it.
+ */
+#ifndef TROVE_FETCH_GIT_INTERNAL_H
+#define TROVE_FETCH_GIT_INTERNAL_H
+
+#include <pthread.h>
+#include <trove/git.h>
+
+#include "plan.h"
+#include "session_pool.h"
+
+struct trove_git {
+    struct trove_git_options options;
+    const struct trove_hash *hash;
+    struct trove__pool *pool;
+    bool is_local;
+
+    pthread_mutex_t lock; /* all below */
+    unsigned references;
+    struct trove__plan_server
+        server;                   /* what it advertised, and which filters it has refused since */
+    struct trove_git_stats stats; /* what is counted here; the pool counts the rest */
+};
+
+#endif

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+/*
+ * transfer.c - one fetch command: bytes come from a session on the calling thread, go through the pack reader, and leave
+ * as objects through the sink, from the reader's threads.
+ */
+#include "transfer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "pack.h"
+
+/* A transfer while it runs. */
+struct run {
+    struct trove__transfer *transfer;
+    struct trove__pack_reader *reader;
+    int64_t sent_ns, first_byte_ns;
+    pthread_mutex_t lock; /* what follows, and transfer->rounds */
+    uint64_t objects;
+};
+
+/* --- from the pack to the sink ----------------------------------------------------------------------------------- */
+
+static int give(void *context, struct trove_object *object, const struct trove_oid *id)
+{
+    struct run *run = context;
+    int status = trove_sink_give(run->transfer->sink, object, id, TROVE_GIVE_DEFAULT);
+
+    if (status < 0)
+        return status;
+    pthread_mutex_lock(&run->lock);
+    run->objects++;
+    if (run->transfer->rounds != NULL)
+        trove__rounds_arrived(run->transfer->rounds, id);
+    pthread_mutex_unlock(&run->lock);
+    return 0;
+}
+
+static int alloc(void *context, enum trove_type type, uint64_t size, struct trove_object **ret)
+{
+    struct run *run = context;
+
+    return trove_sink_alloc(run->transfer->sink, type, size, ret);
+}
+
+static void *buffer(void *context, struct trove_object *object)
+{
+    (void)context;
+    return trove_sink_buffer(object);
+}
+
+static struct trove_object *find(void *context, const struct trove_oid *id)
+{
+    struct run *run = context;
+
+    return trove_sink_find(run->transfer->sink, id);
+}
+
+static int create_reader(struct run *run, struct trove_error *err)
+{
+    const struct trove_git_options *options = &run->transfer->git->options;
+    const struct trove__pack_target target = {
+        .context = run, .alloc = alloc, .buffer = buffer, .give = give, .find = find};
+    struct trove__pack_limits limits;
+
+    trove__pack_limits_init(&limits);
+    if (options->max_pack_bytes != 0)
+        limits.max_pack_bytes = options->max_pack_bytes;
+    if (options->max_pack_objects != 0)
+        limits.max_objects = options->max_pack_objects;
+    if (options->max_object_bytes != 0)
+        limits.max_object_bytes = options->max_object_bytes;
+    if (options->max_inflight_bytes != 0)
+        limits.max_inflight_bytes = options->max_inflight_bytes / TROVE__IDLE_SESSIONS_MAX;
+    return trove__pack_reader_create(run->transfer->git->hash, &limits, &target,
+                                     run->transfer->until, &run->reader, err);
+}
+
+/* --- from the session to the pack -------------------------------------------------------------------------------- */
+
+/* Adds what has come since the last call to the repository's counters, so that progress can be watched. */
+static void count(struct run *run, uint64_t pack_bytes)
+{
+    struct trove_git *git = run->transfer->git;
+    uint64_t objects;
+
+    pthread_mutex_lock(&run->lock);
+    objects = run->objects;
+    run->objects = 0;
+    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_lock(&git->lock);
+    git->stats.pack_objects += objects;
+    git->stats.pack_bytes += pack_bytes;
+    pthread_mutex_unlock(&git->lock);
+}
+
+static int on_pack(void *context, const void *bytes, size_t size, struct trove_error *err)
+{
+    struct run *run = context;
+
+    if (run->first_byte_ns == 0)
+        run->first_byte_ns = trove_now_ns();
+    run->transfer->got_pack = true;
+    count(run, size);
+    return trove__pack_reader_feed(run->reader, bytes, size, err);
+}
+
+/* Control characters, C0 and C1, never reach a terminal; carriage returns and newlines part lines of progress. */
+static void on_progress(void *context, const char *text, size_t size)
+{
+    const struct trove_git_options *options = &((struct run *)context)->transfer->git->options;
+    char line[1024];
+
+    while (size > 0) {
+        size_t n = size < sizeof(line) ? size : sizeof(line);
+        for (size_t i = 0; i < n; i++) {
+            unsigned char byte = (unsigned char)text[i];
+            bool is_control = (byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t') ||
+                              (byte >= 0x7f && byte < 0xa0);
+            line[i] = is_control ? '?' : text[i];
+        }
+        options->progress(options->progress_context, line, n);
+        text += n;
+        size -= n;
+    }
+}
+
+static void count_times(struct run *run)
+{
+    struct trove_git *git = run->transfer->git;
+    int64_t now_ns = trove_now_ns();
+    int64_t first_ns = run->first_byte_ns != 0 ? run->first_byte_ns : now_ns;
+
+    count(run, 0);
+    pthread_mutex_lock(&git->lock);
+    git->stats.requests++;
+    git->stats.wait_ns += (uint64_t)(first_ns - run->sent_ns);
+    git->stats.pack_ns += (uint64_t)(now_ns - first_ns);
+    pthread_mutex_unlock(&git->lock);
+}
+
+static int converse(struct run *run, struct trove__session *session,
+                    const struct trove__fetch_args *args, struct trove_error *err)
+{
+    struct trove__transfer *transfer = run->transfer;
+    struct trove__fetch_events events = {.context = run, .pack = on_pack};
+    int status;
+
+    if (transfer->git->options.progress != NULL)
+        events.progress = on_progress;
+    run->sent_ns = trove_now_ns();
+    status = trove__session_fetch(session, args, &events, transfer->until, &transfer->refused,
+                                  &transfer->is_refused, err);
+    if (status == 0)
+        status = trove__pack_reader_finish(run->reader, NULL, err);
+    return status;
+}
+
+/* One attempt on one session. */
+static int attempt(struct trove__transfer *transfer, struct trove__pooled *pooled,
+                   const struct trove__fetch_args *args, struct trove_error *err)
+{
+    struct run run = {.transfer = transfer, .lock = PTHREAD_MUTEX_INITIALIZER};
+    int status = create_reader(&run, err);
+
+    if (status < 0)
+        return status;
+    status = converse(&run, trove__pooled_session(pooled), args, err);
+    trove__pack_reader_destroy(run.reader);
+    count_times(&run);
+    pthread_mutex_destroy(&run.lock);
+    return status;
+}
+
+/* A connection that was idle may have been closed by the server meanwhile, which says nothing about the request. */
+static bool died_while_idle(const struct trove__transfer *transfer, bool reused, int status,
+                            const struct trove_error *err)
+{
+    return reused && !transfer->got_pack &&
+           (status == -EPIPE || status == -ECONNRESET ||
+            (status == -EIO && strstr(err->message, "the server says") == NULL));
+}
+
+int trove__transfer_run(struct trove__transfer *transfer, const struct trove__fetch_args *args,
+                        struct trove_error *err)
+{
+    struct trove__pooled *pooled;
+    struct trove_error local = {0};
+    bool reused;
+    int status;
+
+    do {
+        transfer->is_refused = false;
+        transfer->got_pack = false;
+        status = trove__pool_take(transfer->git->pool, transfer->until, &pooled, &reused, &local);
+        if (status < 0)
+            break;
+        status = attempt(transfer, pooled, args, &local);
+        trove__pool_give(transfer->git->pool, pooled);
+    } while (died_while_idle(transfer, reused, status, &local));
+    if (status < 0 && err != NULL)
+        *err = local;
+    return status;
+}
