@@ -76,9 +76,9 @@ struct trove__grep_settings {
     bool heading;           /* --heading */
     bool file_break;        /* --break */
     bool color;             /* decided: always, or auto and a terminal */
-    int max_count;          /* -m; below 0 for no limit; 0 never gets here: git exits 1 without a search */
-    uint32_t before;        /* -B */
-    uint32_t after;         /* -A */
+    int max_count;   /* -m; below 0 for no limit; 0 never gets here: git exits 1 without a search */
+    uint32_t before; /* -B */
+    uint32_t after;  /* -A */
     const char *colors[TROVE__COLORS]; /* escape sequences; NULL for git's default, "" for none */
 };
 

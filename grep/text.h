@@ -15,8 +15,9 @@ struct trove__text {
     char *bytes;
     size_t size;
     size_t capacity;
-    size_t limit;  /* most bytes that may be held; 0 for none */
-    size_t *marks; /* offsets at which a separator stands if an earlier file showed lines; ascending */
+    size_t limit; /* most bytes that may be held; 0 for none */
+    size_t
+        *marks; /* offsets at which a separator stands if an earlier file showed lines; ascending */
     size_t mark_count;
     size_t mark_capacity;
     bool shown;  /* lines were shown: separators stand in the files that follow */
