@@ -19,6 +19,7 @@ struct trove__caps {
     enum trove_algo algo;
     bool ls_refs, fetch, filter, shallow, object_info;
     bool ref_in_want, sideband_all, unborn;
+    bool object_format; /* advertised, and so named in every command */
     char agent[128];
 };
 
@@ -62,9 +63,11 @@ int trove__session_ls_refs(struct trove__session *session, const char *const *pr
  * failure trove__session_usable() tells whether another command may follow. */
 int trove__session_fetch(struct trove__session *session, const struct trove__fetch_args *args,
                          const struct trove__fetch_events *events, const struct trove_until *until,
-                         struct trove_oid *ret_refused, bool *ret_is_refused, struct trove_error *err);
+                         struct trove_oid *ret_refused, bool *ret_is_refused,
+                         struct trove_error *err);
 bool trove__session_usable(const struct trove__session *session);
-bool trove__session_is_local(const struct trove__session *session); /* a process we started on this machine */
+bool trove__session_is_local(
+    const struct trove__session *session); /* a process we started on this machine */
 void trove__session_stats(const struct trove__session *session, struct trove__session_stats *ret);
 
 /* Closes the connection; a child process is gone when this returns. NULL is fine. */
