@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_rounds.c - the bookkeeping of a request for ids, against servers that leave ids out or refuse them.
+ */
+#include "fetch/rounds.h"
+#include "support.h"
+#include <errno.h>
+#include <string.h>
+
+#define WANTS 1000
+
+static struct trove_oid id_of(unsigned number)
+{
+    struct trove_oid id = {{0}};
+
+    /* Not in the order of the numbers. */
+    id.bytes[0] = (uint8_t)(number * 37);
+    memcpy(id.bytes + 4, &number, sizeof(number));
+    return id;
+}
+
+static unsigned number_of(const struct trove_oid *id)
+{
+    unsigned number;
+
+    memcpy(&number, id->bytes + 4, sizeof(number));
+    return number;
+}
+
+static struct trove__rounds *make(unsigned count)
+{
+    static struct trove_want wants[WANTS];
+    struct trove__rounds *rounds;
+
+    for (unsigned i = 0; i < count; i++)
+        wants[i].id = id_of(i);
+    assert_int_equal(trove__rounds_create(wants, count, &rounds), 0);
+    return rounds;
+}
+
+/* How a pretended server treats each id. */
+enum fate {
+    GOOD,     /* comes at once */
+    SHADOWED, /* is left out of an answer that brings the id before it */
+    LEFT_OUT, /* never comes in company */
+    ABSENT,   /* never comes, without a word */
+    BOGUS,    /* refused by name */
+    UNNAMED,  /* refused without a name */
+};
+
+struct server {
+    enum fate fates[WANTS];
+    bool came[WANTS];
+    unsigned requests, largest;
+};
+
+/* Answers one batch. */
+static void answer(struct server *server, struct trove__rounds *rounds, const struct trove_oid *ids,
+                   size_t count)
+{
+    bool in_batch[WANTS] = {false};
+
+    server->requests++;
+    if (count > server->largest)
+        server->largest = (unsigned)count;
+    for (size_t i = 0; i < count; i++) {
+        unsigned number = number_of(&ids[i]);
+        assert_false(server->came[number]); /* nothing that came is asked for again */
+        assert_false(in_batch[number]);
+        in_batch[number] = true;
+        if (server->fates[number] == BOGUS) {
+            assert_true(trove__rounds_refused(rounds, &ids[i]));
+            return;
+        }
+        if (server->fates[number] == UNNAMED) {
+            trove__rounds_refused_unnamed(rounds);
+            return;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        unsigned number = number_of(&ids[i]);
+        enum fate fate = server->fates[number];
+        if (fate == ABSENT || (fate == LEFT_OUT && count > 1) ||
+            (fate == SHADOWED && number > 0 && in_batch[number - 1]))
+            continue;
+        server->came[number] = true;
+        trove__rounds_arrived(rounds, &ids[i]);
+        trove__rounds_arrived(rounds, &ids[i]); /* twice is harmless */
+    }
+    trove__rounds_answered(rounds);
+}
+
+static void run(struct server *server, unsigned count)
+{
+    struct trove__rounds *rounds = make(count);
+    struct trove_oid stranger = id_of(WANTS + 1);
+    const struct trove_oid *ids;
+    size_t n;
+
+    trove__rounds_arrived(rounds, &stranger);
+    assert_false(trove__rounds_refused(rounds, &stranger));
+    while ((n = trove__rounds_next(rounds, &ids)) != 0)
+        answer(server, rounds, ids, n);
+    assert_int_equal(trove__rounds_next(rounds, &ids), 0);
+    for (unsigned i = 0; i < count; i++) {
+        enum fate fate = server->fates[i];
+        assert_int_equal(server->came[i], fate == GOOD || fate == SHADOWED || fate == LEFT_OUT);
+    }
+    trove__rounds_destroy(rounds);
+}
+
+static void rounds__all_good_is_one_request(void **state)
+{
+    struct server server = {.requests = 0};
+
+    (void)state;
+    run(&server, WANTS);
+    assert_int_equal(server.requests, 1);
+    assert_int_equal(server.largest, WANTS);
+}
+
+/* Every second id is shadowed by the one before it: two requests. A chain of shadows: each round ends one link, until
+ * the last pass asks for what is left alone. */
+static void rounds__shadowed_ids_come_in_later_rounds(void **state)
+{
+    struct server pairs = {.requests = 0}, chain = {.requests = 0};
+
+    (void)state;
+    for (unsigned i = 0; i < WANTS; i++) {
+        pairs.fates[i] = i % 2 ? SHADOWED : GOOD;
+        chain.fates[i] = SHADOWED;
+    }
+    run(&pairs, WANTS);
+    assert_int_equal(pairs.requests, 2);
+    run(&chain, 100);
+    assert_int_equal(chain.requests, TROVE__ROUNDS_MAX - 1 + 100 - (TROVE__ROUNDS_MAX - 1));
+}
+
+static void rounds__what_never_comes_in_company_goes_alone(void **state)
+{
+    struct server server = {.requests = 0};
+
+    (void)state;
+    server.fates[3] = server.fates[500] = LEFT_OUT;
+    server.fates[4] = ABSENT;
+    run(&server, WANTS);
+    assert_int_equal(server.requests, 1 + 1 + 3);
+}
+
+static void rounds__bogus_ids_are_taken_out(void **state)
+{
+    struct server server = {.requests = 0};
+
+    (void)state;
+    server.fates[0] = server.fates[77] = server.fates[WANTS - 1] = BOGUS;
+    run(&server, WANTS);
+    assert_int_equal(server.requests, 4);
+    memset(&server, 0, sizeof(server));
+    server.fates[0] = BOGUS;
+    run(&server, 1);
+    assert_int_equal(server.requests, 1);
+}
+
+static void rounds__refusals_without_a_name_halve_the_batch(void **state)
+{
+    struct server server = {.requests = 0};
+
+    (void)state;
+    server.fates[123] = UNNAMED;
+    run(&server, 256);
+    assert_in_range(server.requests, 8,
+                    8 + 256); /* found by halving; what follows goes in small batches */
+}
+
+static void rounds__one_id_asked_twice_counts_once(void **state)
+{
+    struct trove_want wants[3] = {{.id = id_of(1)}, {.id = id_of(2)}, {.id = id_of(1)}};
+    struct trove__rounds *rounds;
+    const struct trove_oid *ids;
+
+    (void)state;
+    assert_int_equal(trove__rounds_create(wants, 3, &rounds), 0);
+    assert_int_equal(trove__rounds_next(rounds, &ids), 2);
+    assert_int_not_equal(number_of(&ids[0]), number_of(&ids[1]));
+    trove__rounds_destroy(rounds);
+}
+
+/* Goal: the last want leaves first, see rounds.c. */
+static void rounds__the_last_want_leaves_first(void **state)
+{
+    struct trove__rounds *rounds = make(10);
+    const struct trove_oid *ids;
+
+    (void)state;
+    assert_int_equal(trove__rounds_next(rounds, &ids), 10);
+    assert_int_equal(number_of(&ids[0]), 9);
+    assert_int_equal(number_of(&ids[9]), 0);
+    trove__rounds_destroy(rounds);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounds__all_good_is_one_request),
+        cmocka_unit_test(rounds__shadowed_ids_come_in_later_rounds),
+        cmocka_unit_test(rounds__what_never_comes_in_company_goes_alone),
+        cmocka_unit_test(rounds__bogus_ids_are_taken_out),
+        cmocka_unit_test(rounds__refusals_without_a_name_halve_the_batch),
+        cmocka_unit_test(rounds__one_id_asked_twice_counts_once),
+        cmocka_unit_test(rounds__the_last_want_leaves_first),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
