@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/*
+ * pack_reader.h - the inside of the pack reader, shared by its files.
+ *
+ *     feeder   trove__pack_reader_feed()   keeps bytes in the spool, sums them for the trailer          pack.c
+ *     parser   pack_parse.c                finds entries, inflates them, resolves deltas
+ *              pack_resolve.c              deltas: bases, waiting, inflating again
+ *     hasher   pack_lanes.c                computes ids and gives objects away
+ *
+ * A small pack runs all three on the feeder's thread. A larger one gets a thread for the parser and one for the hasher;
+ * pack_lanes.c holds all that they share. The parser's state belongs to whoever parses.
+ *
+ * MEMORY  max_inflight_bytes = raw bytes (spool) + index + fixed parts + objects (drafts, deltas, bases kept). The first
+ * three have shares that they cannot pass; trove__pack_make_room() holds the fourth to what is left. When an object does
+ * not fit, bases go first, then the raw bytes go to the file and leave their share but for a window.
+ */
+#ifndef TROVE_FETCH_PACK_READER_H
+#define TROVE_FETCH_PACK_READER_H
+
+#include "fetch/digest.h"
+#include "fetch/inflate.h"
+#include "fetch/pack.h"
+#include "fetch/pack_bases.h"
+#include "fetch/pack_header.h"
+#include "fetch/pack_index.h"
+#include "fetch/spool.h"
+
+enum {
+    TROVE__PACK_VIEW_BYTES = 16 * 1024,   /* read from the file at a time */
+    TROVE__PACK_FIXED_BYTES = 192 * 1024, /* inflaters, views, the reader itself */
+    TROVE__PACK_WINDOW_CHUNKS = 4,        /* bytes that arrived and are not parsed */
+    TROVE__PACK_FILE_CHUNKS = 8,          /* raw memory at most, once there is a file */
+};
+
+enum trove__pack_stage {
+    TROVE__PACK_AT_HEADER,
+    TROVE__PACK_AT_ENTRY,
+    TROVE__PACK_AT_DATA,
+    TROVE__PACK_AT_TRAILER,
+    TROVE__PACK_AT_END,
+};
+
+/* How the data of the entry at hand is being inflated. */
+enum trove__pack_inflating {
+    TROVE__PACK_NOT_YET,
+    TROVE__PACK_PROVING, /* counting only: the claimed size is not believed enough to allocate it */
+    TROVE__PACK_INTO_OUT, /* in pieces, into its place */
+};
+
+/* An object that is complete, on its way to be hashed and given away. */
+struct trove__pack_task {
+    struct trove_object *object; /* one pin, for give */
+    const void *data;
+    uint64_t size;
+    uint64_t offset; /* for messages */
+    uint32_t entry, slot;
+    enum trove_type type;
+};
+
+/* The entry at hand. */
+struct trove__pack_current {
+    struct trove__pack_entry_header header;
+    uint64_t offset, data_offset;
+    uint32_t base; /* of an OFS_DELTA */
+    enum trove__pack_inflating inflating;
+    struct trove_object *object; /* own, of what is no delta */
+    uint8_t *delta;              /* own, of a delta */
+    bool allocated;
+};
+
+struct trove__pack_parser {
+    enum trove__pack_stage stage;
+    uint64_t at; /* parsed up to here */
+    uint32_t entries_claimed, entries_seen;
+    struct trove__pack_current current;
+    struct trove__inflater *inflater, *again; /* of the entry at hand; of earlier ones */
+    struct trove__pack_index index;
+    struct trove__pack_bases bases;
+    uint32_t *ready, ready_count, ready_room; /* entries whose base has come */
+    uint32_t *chain, chain_room;              /* deltas to apply while a base is made again */
+    uint64_t work_bytes;                      /* drafts and deltas being worked on */
+    uint64_t raw_share;                       /* what of the bound the spool may use now */
+    uint64_t delta_output;
+    uint64_t deltas, reinflated, given, peak;
+    uint32_t until_countdown;
+    uint8_t view[TROVE__PACK_VIEW_BYTES], view_again[TROVE__PACK_VIEW_BYTES];
+};
+
+struct trove__pack_lanes;
+
+struct trove__pack_reader {
+    const struct trove_hash *hash;
+    struct trove__pack_limits limits;
+    struct trove__pack_target target;
+    struct trove_until until;
+    bool has_until;
+    size_t chunk_bytes;
+    struct trove__spool *spool;
+
+    struct trove__pack_parser parser;
+
+    /* feeder */
+    uint64_t fed;
+    struct trove__digest digest; /* of all but `tail` */
+    uint8_t tail[TROVE_OID_BYTES_MAX];
+    size_t tail_size;
+    int status; /* the first failure, which sticks; its message is in `error` */
+    struct trove_error error;
+    bool finished;
+
+    struct trove__pack_lanes *lanes; /* NULL: everything runs on the feeder's thread */
+};
+
+/* --- pack_parse.c ------------------------------------------------------------------------------------------------ */
+
+/* Parses all that has arrived. Returns 0 when the pack has ended, -EAGAIN when more bytes are needed, or the failure. */
+int trove__pack_parse(struct trove__pack_reader *reader, struct trove_error *err);
+/* No more bytes will come, and no task is under way: brings the last deltas home. Returns 0 or the failure. */
+int trove__pack_parse_end(struct trove__pack_reader *reader, struct trove_error *err);
+void trove__pack_parser_deinit(struct trove__pack_parser *parser);
+
+/* Sets "pack entry at offset N: WHY". */
+int trove__pack_wrong(uint64_t offset, int code, const char *why, struct trove_error *err);
+/* Makes room for SIZE more bytes of objects and counts them as being worked on. */
+int trove__pack_make_room(struct trove__pack_reader *reader, uint64_t size, uint64_t offset,
+                          struct trove_error *err);
+/* A draft with room made for it. */
+int trove__pack_draft(struct trove__pack_reader *reader, enum trove_type type, uint64_t size,
+                      uint64_t offset, struct trove_object **ret, struct trove_error *err);
+/* ENTRY is complete: OBJECT (taken) holds its bytes. Sends it to be hashed and wakes what waits for it. */
+int trove__pack_complete(struct trove__pack_reader *reader, uint32_t entry, enum trove_type type,
+                         uint32_t depth, struct trove_object *object, uint64_t size,
+                         struct trove_error *err);
+/* A task has been hashed and given away as ID. */
+int trove__pack_completed(struct trove__pack_reader *reader, const struct trove__pack_task *task,
+                          const struct trove_oid *id, struct trove_error *err);
+
+/* --- pack_resolve.c ----------------------------------------------------------------------------------------------- */
+
+/* Applies DELTA (borrowed, SIZE bytes), or lets ENTRY wait for its base. */
+int trove__pack_resolve(struct trove__pack_reader *reader, uint32_t entry,
+                        const struct trove__pack_entry_header *header, const void *delta,
+                        uint64_t size, struct trove_error *err);
+/* Resolves all entries whose base has come. */
+int trove__pack_run_ready(struct trove__pack_reader *reader, struct trove_error *err);
+int trove__pack_push_ready(struct trove__pack_parser *parser, uint32_t entry);
+
+/* --- pack_lanes.c ------------------------------------------------------------------------------------------------- */
+
+/* Hashes and gives TASK away, whose object is taken; any thread. */
+int trove__pack_hash_and_give(struct trove__pack_reader *reader,
+                              const struct trove__pack_task *task, struct trove_oid *ret_id,
+                              struct trove_error *err);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/*
+ * pack_reading.c - reading a whole pack in a test.
+ */
+#include "pack_reading.h"
+#include <errno.h>
+
+struct pack_outcome pack_read(struct pack_target *target, const struct trove__pack_limits *limits,
+                              const void *bytes, size_t size, size_t piece)
+{
+    struct pack_outcome outcome = {.err = {.message = ""}};
+    struct trove__pack_target calls = pack_target_calls(target);
+    struct trove__pack_reader *reader = NULL;
+    struct trove__pack_limits defaults;
+    const char *at = bytes;
+
+    trove__pack_limits_init(&defaults);
+    outcome.status = trove__pack_reader_create(target->hash, limits != NULL ? limits : &defaults,
+                                               &calls, NULL, &reader, &outcome.err);
+    while (outcome.status == 0 && size > 0) {
+        size_t n = size < piece ? size : piece;
+
+        outcome.status = trove__pack_reader_feed(reader, at, n, &outcome.err);
+        at += n;
+        size -= n;
+    }
+    if (reader != NULL) {
+        int r = trove__pack_reader_finish(reader, &outcome.stats,
+                                          outcome.status == 0 ? &outcome.err : NULL);
+
+        outcome.status = outcome.status == 0 ? r : outcome.status;
+    }
+    trove__pack_reader_destroy(reader);
+    return outcome;
+}
+
+struct pack_outcome pack_try(const struct trove_hash *hash, const struct trove__pack_limits *limits,
+                             const struct pack_builder *pack)
+{
+    struct pack_outcome outcome = {.status = -ENOMEM};
+    struct pack_target target;
+
+    if (!pack_target_init(&target, hash))
+        return outcome;
+    outcome = pack_read(&target, limits, pack->out.at, pack->out.size, SIZE_MAX);
+    if (target.wrong_ids > 0)
+        abort();
+    pack_target_deinit(&target);
+    return outcome;
+}

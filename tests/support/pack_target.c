@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/*
+ * pack_target.c - a cache as the target of a pack reader. Every id that is given is computed once more.
+ */
+#include "pack_target.h"
+#include "core/cache_internal.h"
+#include "core/object.h"
+#include <errno.h>
+
+static int target_alloc(void *context, enum trove_type type, uint64_t size,
+                        struct trove_object **ret)
+{
+    struct pack_target *target = context;
+    bool fail;
+
+    pthread_mutex_lock(&target->lock);
+    fail = ++target->allocs == target->fail_alloc_at;
+    if (size > target->alloc_max)
+        target->alloc_max = size;
+    pthread_mutex_unlock(&target->lock);
+    return fail ? -ENOMEM : trove__cache_draft(target->cache, type, size, ret);
+}
+
+static void *target_buffer(void *context, struct trove_object *object)
+{
+    (void)context;
+    return trove__object_buffer(object);
+}
+
+static int target_give(void *context, struct trove_object *object, const struct trove_oid *id)
+{
+    struct pack_target *target = context;
+    struct trove_object *cached;
+    struct trove_oid again;
+    bool fail;
+    int r;
+
+    r = target->hash->object_id(target->hash->context, trove_object_type(object),
+                                trove_object_data(object), trove_object_size(object), &again);
+    pthread_mutex_lock(&target->lock);
+    fail = ++target->gives == target->fail_give_at;
+    if (r < 0 || !trove_oid_equal(&again, id))
+        target->wrong_ids++;
+    pthread_mutex_unlock(&target->lock);
+    if (fail) {
+        trove_unpin(object);
+        return -ENOMEM;
+    }
+    trove__object_set_id(object, id);
+    r = trove__cache_insert(target->cache, object, &cached);
+    if (r < 0)
+        return r;
+    trove_unpin(cached);
+    return 0;
+}
+
+static struct trove_object *target_find(void *context, const struct trove_oid *id)
+{
+    struct pack_target *target = context;
+
+    pthread_mutex_lock(&target->lock);
+    target->finds++;
+    pthread_mutex_unlock(&target->lock);
+    return trove__cache_find(target->cache, id);
+}
+
+bool pack_target_init(struct pack_target *target, const struct trove_hash *hash)
+{
+    struct trove_options options;
+
+    *target = (struct pack_target){.hash = hash};
+    trove_options_init(&options);
+    options.hash = hash;
+    options.max_bytes = (uint64_t)1 << 30;
+    options.max_cached_percent = 100;
+    if (trove_open(&options, &target->cache, NULL) < 0)
+        return false;
+    pthread_mutex_init(&target->lock, NULL);
+    return true;
+}
+
+void pack_target_deinit(struct pack_target *target)
+{
+    if (target->cache == NULL)
+        return;
+    trove_close(target->cache, NULL);
+    pthread_mutex_destroy(&target->lock);
+    target->cache = NULL;
+}
+
+struct trove__pack_target pack_target_calls(struct pack_target *target)
+{
+    return (struct trove__pack_target){.context = target,
+                                       .alloc = target_alloc,
+                                       .buffer = target_buffer,
+                                       .give = target_give,
+                                       .find = target_find};
+}
+
+bool pack_target_has(struct pack_target *target, enum trove_type type, const void *data,
+                     size_t size)
+{
+    struct trove_oid id;
+
+    return target->hash->object_id(target->hash->context, type, data, size, &id) == 0 &&
+           trove_has(target->cache, &id);
+}
