@@ -119,3 +119,17 @@ int trove__io_poll(struct trove__io *io, struct pollfd *fds, unsigned count,
         result += fds[i].revents != 0;
     return result;
 }
+
+int trove__io_sleep(const struct trove__io *io, int64_t ms, struct trove_error *err)
+{
+    int64_t end = trove_now_ns() + ms * NS_PER_MS;
+    struct trove__io sleep = {.until = io->until};
+    struct pollfd none = {.fd = -1};
+    int result;
+
+    if (sleep.until.deadline_ns <= end)
+        return trove__io_poll(&sleep, &none, 0, err);
+    sleep.until.deadline_ns = end;
+    result = trove__io_poll(&sleep, &none, 0, NULL); /* nothing to wait for but its end */
+    return result == -ETIMEDOUT ? 0 : trove_error_set(err, result, "cancelled");
+}

@@ -38,6 +38,9 @@ void trove__io_waited(struct trove__io *io, int64_t ns);
 /* BYTES came or went; negative: as many counted before were keepalives or progress. */
 void trove__io_count(struct trove__io *io, int64_t bytes);
 
+/* Sleeps for MS; not counted as slowness of the peer. 0, -ECANCELED, -ETIMEDOUT. */
+int trove__io_sleep(const struct trove__io *io, int64_t ms, struct trove_error *err);
+
 /* Waits until one of FDS is ready. Returns how many are, -ECANCELED, -ETIMEDOUT or -EIO. */
 int trove__io_poll(struct trove__io *io, struct pollfd *fds, unsigned count,
                    struct trove_error *err);

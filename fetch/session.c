@@ -35,6 +35,8 @@ static int explain(const struct trove__session *session, int code, struct trove_
     const char *message = why->code != 0 ? why->message : trove_strerror(code);
 
     trove__redact(why->message, session->url.password);
+    if (session->transport != NULL)
+        trove__redact(why->message, session->transport->secret);
     return trove_error_set(err, code, "%.1024s: %.1020s", session->url.text, message);
 }
 

@@ -36,9 +36,10 @@ struct trove__transport_ops {
 struct trove__transport {
     const struct trove__transport_ops *ops;
     struct trove__wire_counters *counters;
-    bool local; /* a process that we started, on a repository of this machine */
+    const char *secret; /* a password in use, which no message may hold; NULL if none */
+    bool local;         /* a process that we started, on a repository of this machine */
     bool
-        stateless; /* each request stands alone: the answer ends with end of file, a failure harms no other */
+        stateless; /* each request stands alone: end of file ends its answer, failures harm no other */
 };
 
 struct trove__connect {

@@ -358,3 +358,21 @@ bool trove__url_same_origin(const struct trove__url *a, const struct trove__url 
     return strcasecmp(a->host, b->host) == 0 &&
            atoi(trove__url_port(a)) == atoi(trove__url_port(b));
 }
+
+void trove__url_follow(struct trove__url *url, struct trove__url *target)
+{
+    struct trove__url old = *url;
+    bool same = trove__url_same_origin(url, target);
+
+    /* A name or password in a redirect is the server's, not the user's. */
+    trove__free(target->user);
+    trove__free(target->password);
+    *url = *target;
+    url->user = same ? old.user : NULL;
+    url->password = same ? old.password : NULL;
+    url->moved = old.moved || !same;
+    *target = (struct trove__url){0};
+    if (same)
+        old.user = old.password = NULL;
+    trove__url_clear(&old);
+}

@@ -23,6 +23,7 @@ struct trove__url {
     enum trove__scheme scheme;
     char *text; /* for messages, and for libcurl: of http(s) without user and password */
     char *user, *password, *host, *port, *path; /* decoded; NULL where there is none */
+    bool moved;                                 /* a redirect led to another host, port or scheme */
 };
 
 /* Takes TEXT apart as git does. *RET is own: trove__url_clear(). Returns 0, -EINVAL (refused; *ERR says why), -ENOMEM. */
@@ -31,6 +32,8 @@ void trove__url_clear(struct trove__url *url); /* all zero is fine */
 
 /* True when both name the same scheme, host and port: credentials may go to both. */
 bool trove__url_same_origin(const struct trove__url *a, const struct trove__url *b);
+/* URL becomes TARGET (emptied), where a redirect led: user and password stay only on the same host and port. */
+void trove__url_follow(struct trove__url *url, struct trove__url *target);
 /* The port in digits, the scheme's own where none is given; "" for local paths. */
 const char *trove__url_port(const struct trove__url *url);
 

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/*
+ * credential.c - a name and password from git's credential helpers.
+ */
+#include "credential.h"
+#include "child.h"
+#include "core/memory.h"
+#include <errno.h>
+#include <string.h>
+
+#define ANSWER_MAX_BYTES (64 << 10)
+
+static int run(const char *verb, const void *input, size_t size, struct trove__bytes *out,
+               struct trove__io *io, int *ret_status, struct trove_error *err)
+{
+    const char *const args[] = {"git", "credential", verb, NULL};
+    /* Outside of any repository: the one in the current folder has no say about another. */
+    static const char *const env[] = {"GIT_DIR=/dev/null", NULL};
+    const struct trove__child_spec spec = {.args = args, .env = env};
+
+    return trove__child_run(&spec, input, size, out, ANSWER_MAX_BYTES, io, ret_status, err);
+}
+
+static void wipe(struct trove__bytes *bytes)
+{
+    if (bytes->data != NULL)
+        explicit_bzero(bytes->data, bytes->capacity);
+    trove__bytes_free(bytes);
+}
+
+void trove__credential_clear(struct trove__credential *credential)
+{
+    if (credential->password != NULL)
+        explicit_bzero(credential->password, strlen(credential->password));
+    trove__free(credential->user);
+    trove__free(credential->password);
+    wipe(&credential->answer);
+    *credential = (struct trove__credential){0};
+}
+
+/* The value of the line "NAME=..." in ANSWER as a string of its own, or NULL. */
+static char *take_line(const struct trove__bytes *answer, const char *name)
+{
+    size_t length = strlen(name), size;
+
+    for (const char *at = (const char *)answer->data; *at != '\0';
+         at += size + (at[size] == '\n')) {
+        size = strcspn(at, "\n");
+        if (size > length && strncmp(at, name, length) == 0 && at[length] == '=')
+            return trove__strndup(at + length + 1, size - length - 1);
+    }
+    return NULL;
+}
+
+int trove__credential_fill(const struct trove__url *url, struct trove__io *io,
+                           struct trove__credential *ret, struct trove_error *err)
+{
+    struct trove__credential credential = {0};
+    struct trove__bytes question = {0};
+    int status = 0, result;
+
+    trove__bytes_addf(&question, "protocol=%s\nhost=%s%s%s\npath=%s\n",
+                      url->scheme == TROVE__HTTPS ? "https" : "http", url->host,
+                      url->port != NULL ? ":" : "", url->port != NULL ? url->port : "",
+                      url->path + (url->path[0] == '/'));
+    if (url->user != NULL)
+        trove__bytes_addf(&question, "username=%s\n", url->user);
+    result = question.failed
+                 ? -ENOMEM
+                 : run("fill", question.data, question.size, &credential.answer, io, &status, err);
+    trove__bytes_free(&question);
+    if (result == 0 && status == 0) {
+        if (trove__bytes_text(&credential.answer) == NULL)
+            result = trove_error_set(err, -ENOMEM, "no memory for a credential");
+        else {
+            credential.user = take_line(&credential.answer, "username");
+            credential.password = take_line(&credential.answer, "password");
+        }
+    }
+    if (result == -ENOENT || (result == 0 && credential.password == NULL))
+        result = trove_error_set(err, -EACCES,
+                                 "the server asks for a name and password, and no credential "
+                                 "helper gives one (git credential fill)");
+    if (result < 0)
+        trove__credential_clear(&credential);
+    else
+        *ret = credential;
+    return result;
+}
+
+void trove__credential_report(const struct trove__credential *credential, bool worked,
+                              struct trove__io *io)
+{
+    struct trove__bytes out = {0};
+    int status;
+
+    if (credential->answer.size > 0) /* what came from elsewhere is no helper's business */
+        (void)run(worked ? "approve" : "reject", credential->answer.data, credential->answer.size,
+                  &out, io, &status, NULL);
+    trove__bytes_free(&out);
+}

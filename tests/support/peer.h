@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/*
+ * peer.h - what tests talk to: folders, repositories made by git, real servers (serve.py), and a server on loopback that
+ * sends exactly what a test tells it. Failures here end the test.
+ */
+#ifndef TROVE_TESTS_PEER_H
+#define TROVE_TESTS_PEER_H
+
+#include "support.h"
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* A new folder, removed by peer_remove_dir(). */
+char *peer_make_dir(void);
+void peer_remove_dir(char *dir);
+
+/* Runs a shell command that must succeed, away from the user's own git configuration. */
+void peer_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What such a command prints, without the last newline. Own: free(). */
+char *peer_output(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A bare repository DIR/NAME with three commits, a branch, an annotated tag; OBJECT_FORMAT is sha1 or sha256. */
+void peer_make_repository(const char *dir, const char *name, const char *object_format);
+
+/* A real server of the repositories below a folder. */
+struct peer {
+    pid_t pid;
+    int input;
+    char url[512], ssh[1024], ca[256];
+};
+/* OPTIONS: "http", "http --auth u:p", "ssh", "git" and so on, as for serve.py. */
+void peer_start(struct peer *peer, const char *options, const char *root);
+void peer_stop(struct peer *peer);
+
+/* A server on loopback that plays STEPS to each connection, one connection after the other. */
+enum peer_action {
+    PEER_READ_UNTIL, /* reads until BYTES have come */
+    PEER_SEND,
+    PEER_REPEAT, /* sends BYTES again and again until the client goes */
+    PEER_DRIP,   /* the same, a byte every 5 ms */
+    PEER_HANG,   /* until the client goes */
+    PEER_CLOSE,
+};
+struct peer_step {
+    enum peer_action action;
+    const void *bytes;
+    size_t size;
+};
+struct peer_script {
+    const struct peer_step *steps; /* up to PEER_CLOSE */
+    int listener;
+    unsigned port;
+    unsigned connections; /* so far; to be read after peer_script_stop() */
+    pthread_t thread;
+    int stop[2];
+    char request[65536]; /* what the last connection sent, as far as it was read */
+    size_t request_size;
+};
+void peer_script_start(struct peer_script *script, const struct peer_step *steps);
+void peer_script_stop(struct peer_script *script);
+
+/* A copy of SIZE bytes right before a page that may not be touched; freed by peer_unguard(). */
+void *peer_guard(const void *bytes, size_t size);
+void peer_unguard(void *guarded, size_t size);
+
+#endif
