@@ -1,5 +1,449 @@
 // SPDX-License-Identifier: MIT
 /*
- * engine.c - searching many objects on all cores.
+ * engine.c - the adding thread fills jobs and a stream; workers take the stream's answers and search them; `ordered` puts
+ * the texts in order.
+ *
+ * INVARIANTS I1 claimed <= added: a worker asks the stream only for answers that are on their way.
+ *            I2 the job of a number is written before the number is added to the stream and read by whom the stream gave
+ *               the answer, until that answer is put; then the number leaves the window and the job may be filled anew.
  */
-#include <trove/base.h>
+#include "engine.h"
+#include "core/memory.h"
+#include "ordered.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+    WINDOW_MAX = 4096,  /* jobs open at once */
+    WINDOW_MIN = 32,    /* keeps all workers busy, and packs are hardly ever more out of order */
+    WINDOW_START = 128, /* until sizes are known */
+    BATCH_MAX = 64,     /* ids added to the stream at once */
+    SIZES_WEIGHT = 16,  /* the last so many objects decide what an object's size is */
+};
+
+struct job {
+    char *name;
+    size_t capacity;
+    enum trove__content content;
+};
+
+/* An object whose text was not kept. */
+struct later {
+    uint64_t number;
+    struct trove_object *object;
+};
+
+struct worker {
+    struct trove__engine *engine;
+    pthread_t thread;
+    struct trove__grep_scratch *scratch;
+    struct trove__text text;
+};
+
+struct trove__engine {
+    struct trove__engine_options options;
+    struct trove__ordered *ordered;
+    bool first_hit_ends;
+    struct job jobs[WINDOW_MAX];
+
+    /* The adding thread's. */
+    struct trove_stream *stream; /* the workers read it after they saw `added` grow */
+    struct trove_want wants[BATCH_MAX];
+    uintptr_t tags[BATCH_MAX];
+    size_t want_count;
+
+    pthread_mutex_t lock; /* all below */
+    pthread_cond_t work;
+    uint64_t added, claimed;
+    bool ending, hit;
+    uint64_t average_bytes; /* of the objects searched lately; 0: none yet */
+
+    unsigned worker_count;
+    struct worker workers[];
+};
+
+/* Over, successfully if ERR is NULL: no more output, and nobody goes on waiting. */
+static void stop(struct trove__engine *engine, const struct trove_error *err)
+{
+    trove__ordered_stop(engine->ordered, err);
+    pthread_mutex_lock(&engine->lock);
+    engine->ending = true;
+    pthread_cond_broadcast(&engine->work);
+    pthread_mutex_unlock(&engine->lock);
+    trove_cancel(engine->options.until.cancel);
+}
+
+/* --- the workers ------------------------------------------------------------------------------------------------- */
+
+/* How many objects may be open when they are of this size. */
+static size_t window_for(const struct trove__engine *engine, uint64_t average_bytes)
+{
+    uint64_t window = engine->options.window_bytes / (average_bytes + 1);
+
+    if (window < WINDOW_MIN)
+        window = WINDOW_MIN;
+    return window < WINDOW_MAX ? (size_t)window : WINDOW_MAX;
+}
+
+static void note_size(struct trove__engine *engine, uint64_t bytes)
+{
+    size_t before, after;
+
+    pthread_mutex_lock(&engine->lock);
+    before = engine->average_bytes == 0 ? WINDOW_START : window_for(engine, engine->average_bytes);
+    /* Half as much again for the object's own memory; grows at once with large ones, shrinks slowly. */
+    bytes += bytes / 2 + 128;
+    if (bytes > engine->average_bytes)
+        engine->average_bytes += (bytes - engine->average_bytes) / 4 + 1;
+    else
+        engine->average_bytes -= (engine->average_bytes - bytes) / SIZES_WEIGHT;
+    after = window_for(engine, engine->average_bytes);
+    pthread_mutex_unlock(&engine->lock);
+    if (after != before)
+        trove__ordered_set_window(engine->ordered, after);
+}
+
+static int search(struct worker *worker, uint64_t number, const struct trove_object *object,
+                  struct trove__text *text, struct trove_error *err)
+{
+    struct trove__engine *engine = worker->engine;
+    const struct job *job = &engine->jobs[number % WINDOW_MAX];
+    int r = trove__grep_buffer(engine->options.grep, worker->scratch, job->name, job->content,
+                               trove_object_data(object), trove_object_size(object), text, err);
+
+    if (r == 1) {
+        pthread_mutex_lock(&engine->lock);
+        engine->hit = true;
+        pthread_mutex_unlock(&engine->lock);
+    }
+    return r;
+}
+
+static int search_again(void *context, void *later_context, struct trove__text *text,
+                        struct trove_error *err)
+{
+    struct later *later = later_context;
+    int r = search(context, later->number, later->object, text, err);
+
+    trove_unpin(later->object);
+    trove__free(later);
+    return r;
+}
+
+static void forget_later(void *context)
+{
+    struct later *later = context;
+
+    trove_unpin(later->object);
+    trove__free(later);
+}
+
+static void fail(struct worker *worker, uint64_t number, int code, struct trove_error *err)
+{
+    if (err->code == 0)
+        trove_error_set(err, code, "%s", trove_strerror(code));
+    trove__ordered_fail(worker->engine->ordered, number, err, worker);
+}
+
+/* An object has come. Its pin is consumed. */
+static void search_and_put(struct worker *worker, uint64_t number, struct trove_object *object)
+{
+    struct trove__engine *engine = worker->engine;
+    struct trove_error err = {.code = 0};
+    struct later *later;
+    int r;
+
+    note_size(engine, trove_object_size(object));
+    trove__text_reset(&worker->text);
+    r = search(worker, number, object, &worker->text, &err);
+    if (r < 0 && worker->text.failure != -EFBIG) {
+        trove_unpin(object);
+        fail(worker, number, r, &err);
+        return;
+    }
+    if (r == 1 && engine->first_hit_ends) {
+        trove_unpin(object);
+        stop(engine, NULL);
+        return;
+    }
+    if (r >= 0 && worker->text.size == 0) {
+        trove_unpin(object);
+        trove__ordered_put(engine->ordered, number, &worker->text, NULL, worker);
+        return;
+    }
+    later = trove__malloc(sizeof(*later));
+    if (later == NULL) {
+        trove_unpin(object);
+        fail(worker, number, -ENOMEM, &err);
+        return;
+    }
+    *later = (struct later){.number = number, .object = object};
+    if (r < 0)
+        trove__ordered_put_later(engine->ordered, number, later, worker);
+    else
+        trove__ordered_put(engine->ordered, number, &worker->text, later, worker);
+}
+
+/* Waits until there is an answer to ask for. False when there will be none. */
+static bool claim(struct trove__engine *engine)
+{
+    bool claimed = false;
+
+    pthread_mutex_lock(&engine->lock);
+    while (engine->claimed == engine->added && !engine->ending)
+        pthread_cond_wait(&engine->work, &engine->lock);
+    if (!engine->ending) {
+        engine->claimed++;
+        claimed = true;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return claimed;
+}
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    struct trove__engine *engine = worker->engine;
+
+    while (claim(engine)) {
+        struct trove_error err = {.code = 0};
+        struct trove_result result;
+        int r = trove_stream_next(engine->stream, &engine->options.until, &result, &err);
+
+        if (r <= 0) {
+            r = r == 0 ? -EIO : r;
+            if (err.code == 0)
+                trove_error_set(&err, r, "%s", trove_strerror(r));
+            stop(engine, &err);
+            break;
+        }
+        if (result.status < 0)
+            fail(worker, result.tag, result.status, &err);
+        else
+            search_and_put(worker, result.tag, result.object);
+    }
+    return NULL;
+}
+
+/* --- life -------------------------------------------------------------------------------------------------------- */
+
+static unsigned core_count(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return count < 1 ? 1 : count > 256 ? 256 : (unsigned)count;
+}
+
+static int create_ordered(struct trove__engine *engine)
+{
+    struct trove__ordered_options options = {
+        .window = WINDOW_MAX,
+        .max_held = engine->options.held_bytes,
+        .write = engine->options.write,
+        .write_context = engine->options.write_context,
+        .again = search_again,
+        .forget = forget_later,
+    };
+    int r;
+
+    options.mark = trove__grep_mark(engine->options.grep, &options.mark_size);
+    r = trove__ordered_create(&options, &engine->ordered);
+    if (r == 0)
+        trove__ordered_set_window(engine->ordered, WINDOW_START);
+    return r;
+}
+
+static int start_worker(struct trove__engine *engine)
+{
+    struct worker *worker = &engine->workers[engine->worker_count];
+    int r = trove__grep_scratch_create(engine->options.grep, &worker->scratch);
+
+    if (r < 0)
+        return r;
+    worker->engine = engine;
+    /* A longer text is made when it is due. */
+    worker->text.limit = engine->options.held_bytes / 4;
+    if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
+        trove__grep_scratch_destroy(worker->scratch);
+        return -EAGAIN;
+    }
+    engine->worker_count++;
+    return 0;
+}
+
+int trove__engine_create(const struct trove__engine_options *options, struct trove__engine **ret,
+                         struct trove_error *err)
+{
+    unsigned threads = options->threads > 0 ? options->threads : core_count();
+    struct trove__engine *engine =
+        trove__calloc(1, sizeof(*engine) + threads * sizeof(engine->workers[0]));
+    int r = -ENOMEM;
+
+    if (engine == NULL)
+        return trove_error_set(err, r, "out of memory");
+    engine->options = *options;
+    if (engine->options.window_bytes == 0)
+        engine->options.window_bytes = 16 << 20;
+    if (engine->options.held_bytes == 0)
+        engine->options.held_bytes = 32 << 20;
+    engine->first_hit_ends = trove__grep_first_hit_ends(options->grep);
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->work, NULL);
+    r = create_ordered(engine);
+    for (unsigned i = 0; i < threads && r == 0; i++) {
+        r = start_worker(engine);
+        if (r == -EAGAIN && i > 0) {
+            r = 0; /* fewer will do */
+            break;
+        }
+    }
+    if (r < 0) {
+        trove__engine_destroy(engine);
+        return trove_error_set(err, r, "starting to search: %s", trove_strerror(r));
+    }
+    *ret = engine;
+    return 0;
+}
+
+static void end_workers(struct trove__engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->ending = true;
+    pthread_cond_broadcast(&engine->work);
+    pthread_mutex_unlock(&engine->lock);
+    for (unsigned i = 0; i < engine->worker_count; i++) {
+        pthread_join(engine->workers[i].thread, NULL);
+        trove__grep_scratch_destroy(engine->workers[i].scratch);
+        trove__text_deinit(&engine->workers[i].text);
+    }
+    engine->worker_count = 0;
+    trove_stream_close(engine->stream);
+    engine->stream = NULL;
+}
+
+void trove__engine_abandon(struct trove__engine *engine)
+{
+    stop(engine, NULL);
+    end_workers(engine);
+}
+
+void trove__engine_destroy(struct trove__engine *engine)
+{
+    if (engine == NULL)
+        return;
+    if (engine->stream != NULL)
+        trove__engine_abandon(engine);
+    end_workers(engine);
+    trove__ordered_destroy(engine->ordered);
+    for (size_t i = 0; i < WINDOW_MAX; i++)
+        trove__free(engine->jobs[i].name);
+    pthread_cond_destroy(&engine->work);
+    pthread_mutex_destroy(&engine->lock);
+    trove__free(engine);
+}
+
+/* --- the adding thread ------------------------------------------------------------------------------------------- */
+
+int trove__engine_begin(struct trove__engine *engine, struct trove_fetch *within,
+                        struct trove_error *err)
+{
+    return trove_stream_open(engine->options.cache, within, &engine->stream, err);
+}
+
+int trove__engine_flush(struct trove__engine *engine)
+{
+    size_t count = engine->want_count;
+    struct trove_error err;
+    int r;
+
+    if (count == 0)
+        return 0;
+    engine->want_count = 0;
+    r = trove_stream_add(engine->stream, engine->wants, engine->tags, count,
+                         &engine->options.until);
+    if (r < 0) {
+        trove_error_set(&err, r, "asking for objects: %s", trove_strerror(r));
+        stop(engine, &err);
+        return -ECANCELED;
+    }
+    pthread_mutex_lock(&engine->lock);
+    engine->added += count;
+    pthread_cond_broadcast(&engine->work);
+    pthread_mutex_unlock(&engine->lock);
+    return 0;
+}
+
+/* A number; what is ready to be asked for leaves before there is any waiting. */
+static int reserve(struct trove__engine *engine, uint64_t *ret_number)
+{
+    int r = trove__ordered_reserve(engine->ordered, false, ret_number);
+
+    if (r != -EAGAIN)
+        return r;
+    r = trove__engine_flush(engine);
+    return r < 0 ? r : trove__ordered_reserve(engine->ordered, true, ret_number);
+}
+
+static int fill_job(struct job *job, const char *name, size_t length, enum trove__content content)
+{
+    if (length + 1 > job->capacity) {
+        char *bytes = trove__realloc(job->name, length + 64);
+        if (bytes == NULL)
+            return -ENOMEM;
+        job->name = bytes;
+        job->capacity = length + 64;
+    }
+    memcpy(job->name, name, length + 1);
+    job->content = content;
+    return 0;
+}
+
+int trove__engine_add(struct trove__engine *engine, const struct trove_oid *id, const char *name,
+                      size_t length, enum trove__content content)
+{
+    uint64_t number;
+    int r = reserve(engine, &number);
+
+    if (r < 0)
+        return r;
+    r = fill_job(&engine->jobs[number % WINDOW_MAX], name, length, content);
+    if (r < 0) {
+        struct trove_error err;
+        trove_error_set(&err, r, "out of memory");
+        stop(engine, &err);
+        return r;
+    }
+    engine->wants[engine->want_count] = (struct trove_want){.id = *id, .type = TROVE_BLOB};
+    engine->tags[engine->want_count++] = (uintptr_t)number;
+    return engine->want_count == BATCH_MAX ? trove__engine_flush(engine) : 0;
+}
+
+int trove__engine_end(struct trove__engine *engine, struct trove_error *err)
+{
+    int r;
+
+    trove__engine_flush(engine); /* a failure comes back from wait */
+    r = trove__ordered_wait(engine->ordered, err);
+    if (r < 0 || trove__ordered_is_stopped(engine->ordered))
+        return r; /* workers may still be inside the stream: abandon or destroy closes it */
+    trove_stream_close(engine->stream);
+    engine->stream = NULL;
+    return 0;
+}
+
+bool trove__engine_is_answered(struct trove__engine *engine)
+{
+    return engine->first_hit_ends && trove__engine_hit(engine);
+}
+
+bool trove__engine_hit(struct trove__engine *engine)
+{
+    bool hit;
+
+    pthread_mutex_lock(&engine->lock);
+    hit = engine->hit;
+    pthread_mutex_unlock(&engine->lock);
+    return hit;
+}
