@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fetch_op.h - one trove_fetch(): a request with a filter, run on a fetch thread.
+ */
+#ifndef TROVE_CORE_FETCH_OP_H
+#define TROVE_CORE_FETCH_OP_H
+
+#include "core/flight.h"
+
+enum trove__fetch_phase { TROVE__FETCH_QUEUED, TROVE__FETCH_RUNNING, TROVE__FETCH_DONE };
+
+struct trove_fetch {
+    atomic_uint references;
+    atomic_uint phase;
+    atomic_uint done; /* futex: TROVE__PENDING ... as a flight's word */
+    struct trove__unit *unit;
+    struct trove_want *wants;
+    size_t want_count;
+    char *filter;
+    uint32_t depth;
+    struct trove_until
+        until; /* the caller's deadline; a token linked to the caller's and the unit's */
+    _Atomic(struct trove__gather_node *) parked; /* what waits for its objects */
+    struct trove_fetch *next;                    /* in the queue of fetches */
+    struct trove__fetcher *runner;               /* under the graph lock */
+    /* Written before `done` is terminal. */
+    int status;
+    struct trove__failure *failure;
+    struct trove_fetch_result result;
+};
+
+struct trove_fetch *trove__fetch_ref(struct trove_fetch *fetch); /* NULL is fine */
+void trove__fetch_unref(struct trove_fetch *fetch);              /* NULL is fine */
+
+/* Leaves NODES to FETCH until it has ended; false: it has. */
+bool trove__fetch_park(struct trove_fetch *fetch, struct trove__gather_node *nodes);
+
+/* The right to run it, once. */
+bool trove__fetch_claim(struct trove_fetch *fetch);
+/* Ends FETCH, which the caller claimed: what was parked is asked for by id, who waits is woken. */
+void trove__fetch_end(struct trove_fetch *fetch, int status, const char *message,
+                      const struct trove_fetch_result *result);
+bool trove__fetch_is_done(const struct trove_fetch *fetch);
+
+#endif

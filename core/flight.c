@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: MIT
+/*
+ * flight.c - single flight: one fetch of a missing id, whatever the number of callers.
+ *
+ * WHAT       Join or start the flight of an id, wait for it, decide it, read its result.
+ * INVARIANTS I1 `word` goes 0 -> 1 by a waiter about to sleep, and 0 or 1 -> 2 by the exchange of the one thread that
+ *            decided; nothing else ever changes it.
+ *            I2 phase and waiter count are one word (`state`). A flight is joined only while it is not failed or dropped,
+ *            dropped only while nobody waits, sent only while somebody does: so DROPPED reaches nobody, and a failure
+ *            only those who joined before it was decided.
+ *            I3 a decided phase never changes; whoever's CAS decided, and only it, writes the result, once.
+ *            I4 an object is cached, or marked uncached, before its flight leaves the table, and the flight leaves the
+ *            table before its word is terminal: no flight and a miss means that it is really not there.
+ *            I5 put completes no flight, and neither does a caller: only fetch threads, the dispatcher, shutdown.
+ *            I6 a flight that has a waiter, is not sent and not parked is on a gather stack or about to be pushed by its
+ *            leader, and everybody who joins it until it was pushed pushes a node of their own. So a caller that stops for
+ *            ever anywhere holds up nobody but itself.
+ *            I7 references: the table 1, each caller that waits 1, each gather node 1, each stream node 1, the request 1,
+ *            the dispatcher 1. Not taken from 0: a flight at 0 is free and may begin another life.
+ * ROLES      callers: admit, join, leave, wait, result. fetch threads: send, complete. Stream nodes wait without a thread.
+ * PROTOCOL   admit: cached? hit. Flight in the table? join it; a failed one is helped out of the table, and start over.
+ *            Else add one, then look into the cache again: whoever completed the flight before cached first (I4), so a miss
+ *            is one. A hit there is taken, the flight is pushed all the same, and the fetch thread finds that nobody waits.
+ *            complete: CAS of the phase, result, out of the table, exchange of the word, wake if it was 1, hand the stream
+ *            nodes on.
+ *            wait: CAS 0 -> 1, sleep while it is 1; past the deadline look once more.
+ *            A sleeper slept on 1, the word leaves 1 only by the exchange, which sees 1 and wakes, and the kernel compares
+ *            under its own lock: no lost wake-up.
+ * EDGES      E1 result    complete() release -> flight_is_done() acquire   the result
+ *            E2 nodes     add_node() release -> complete() acquire   a stream node; and the other way, the closed list
+ *            E3 key       flight_create() release -> try_ref() acquire   everything of the new life
+ *            E4 free      flight_unref() release -> the last flight_unref() acquire   all uses before the next life
+ *            E5 state     state CAS release -> state load acquire   what led to a phase is seen by who acts on it
+ * PROGRESS   admit, join, leave, complete lock-free but for the allocator. wait sleeps.
+ * LIMITS     flights_max flights at once; 2^28 waiters of one flight.
+ * TESTS      tests/unit/test_flight.c, tests/unit/test_resolve.c, tests/stress/test_flight_stress.c
+ */
+#include "core/flight.h"
+#include "core/fetch_op.h"
+#include "core/futex.h"
+#include "core/memory.h"
+#include "core/stream.h"
+#include "core/unit.h"
+#include "core/until.h"
+
+#define PHASE_MASK 15u
+#define WAITER_ONE 16u
+
+static enum trove__phase phase_of(uint32_t state)
+{
+    return (enum trove__phase)(state & PHASE_MASK);
+}
+
+static uint32_t waiters_of(uint32_t state)
+{
+    return state / WAITER_ONE;
+}
+
+static uint32_t with_phase(uint32_t state, enum trove__phase phase)
+{
+    return (state & ~PHASE_MASK) | (uint32_t)phase;
+}
+
+/* --- failures ----------------------------------------------------------------------------------------------------- */
+
+struct trove__failure *trove__failure_create(int code, const char *message)
+{
+    size_t length = strlen(message);
+    struct trove__failure *failure = trove__malloc(sizeof(*failure) + length + 1);
+
+    if (failure == NULL)
+        return NULL;
+    atomic_init(&failure->references, 1);
+    failure->code = code;
+    memcpy(failure->message, message, length + 1);
+    return failure;
+}
+
+struct trove__failure *trove__failure_ref(struct trove__failure *failure)
+{
+    /* RELAXED: the caller has a reference. */
+    if (failure != NULL)
+        trove__add_relaxed(&failure->references, 1);
+    return failure;
+}
+
+void trove__failure_unref(struct trove__failure *failure)
+{
+    /* ACQ_REL [E4 free]: pairs with itself in the threads that let go earlier. */
+    if (failure != NULL && trove__sub_acq_rel(&failure->references, 1) == 1)
+        trove__free(failure);
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+int trove__flight_create(struct trove__unit *unit, const struct trove_want *want, uint64_t hash,
+                         enum trove__lane lane, struct trove__flight **ret_flight)
+{
+    struct trove__flight *flight;
+    uint64_t id[4];
+    int r = trove__flight_pool_take(&unit->pool, &flight);
+
+    if (r < 0)
+        return r;
+    memcpy(id, want->id.bytes, sizeof(id));
+    /* RELAXED: strangers with a stale pointer may read these while they change; the link's version tells them. For
+     * everybody else the release below hands them over. */
+    trove__store_relaxed(&flight->hash, hash);
+    for (unsigned i = 0; i < 4; i++)
+        trove__store_relaxed(&flight->id[i], id[i]);
+    trove__store_relaxed(&flight->state, TROVE__FLIGHT_NEW | WAITER_ONE);
+    trove__store_relaxed(&flight->word, TROVE__PENDING);
+    trove__store_relaxed(&flight->lane, (unsigned)lane);
+    trove__store_relaxed(&flight->nodes, NULL);
+    flight->type = (unsigned)want->type < TROVE__TYPES ? want->type : TROVE_ANY;
+    flight->status = 0;
+    flight->uncached = false;
+    flight->object = NULL;
+    flight->failure = NULL;
+    flight->owner = NULL;
+    flight->undelivered = NULL;
+    flight->own_node = (struct trove__gather_node){.flight = flight};
+    /* RELEASE [E3 key]: pairs with trove__flight_try_ref(). */
+    trove__store_release(&flight->references, 2);
+    trove__unit_count(unit, TROVE__COUNT_FLIGHTS_NOW, 1);
+    *ret_flight = flight;
+    return 0;
+}
+
+bool trove__flight_try_ref(struct trove__flight *flight)
+{
+    /* RELAXED: a guess, the CAS checks it. */
+    unsigned references = trove__load_relaxed(&flight->references);
+
+    while (references != 0) {
+        /* ACQUIRE [E3 key]: pairs with trove__flight_create(). */
+        if (trove__cas_acquire(&flight->references, &references, references + 1))
+            return true;
+    }
+    return false;
+}
+
+void trove__flight_ref(struct trove__flight *flight)
+{
+    /* RELAXED: the caller has a reference. */
+    trove__add_relaxed(&flight->references, 1);
+}
+
+void trove__flight_unref(struct trove__unit *unit, struct trove__flight *flight)
+{
+    /* ACQ_REL [E4 free]: pairs with itself in the threads that let go earlier. */
+    if (trove__sub_acq_rel(&flight->references, 1) != 1)
+        return;
+    trove_unpin(flight->object);
+    trove__failure_unref(flight->failure);
+    flight->object = NULL;
+    flight->failure = NULL;
+    trove__unit_count(unit, TROVE__COUNT_FLIGHTS_NOW, (uint64_t)-1);
+    trove__flight_pool_give(&unit->pool, flight);
+}
+
+/* --- state -------------------------------------------------------------------------------------------------------- */
+
+enum trove__phase trove__flight_phase(const struct trove__flight *flight)
+{
+    /* ACQUIRE [E5 state]: pairs with the CASes on `state`. */
+    return phase_of(trove__load_acquire(&((struct trove__flight *)flight)->state));
+}
+
+struct trove_oid trove__flight_id(const struct trove__flight *flight)
+{
+    struct trove__flight *f = (struct trove__flight *)flight;
+    struct trove_oid id;
+    uint64_t word;
+
+    /* RELAXED: the caller's reference keeps the id as it is. */
+    for (unsigned i = 0; i < 4; i++) {
+        word = trove__load_relaxed(&f->id[i]);
+        memcpy(id.bytes + i * 8, &word, sizeof(word));
+    }
+    return id;
+}
+
+bool trove__flight_join(struct trove__flight *flight)
+{
+    uint32_t state = trove__load_acquire(&flight->state);
+
+    do {
+        if (phase_of(state) >= TROVE__FLIGHT_FAILED)
+            return false;
+        /* ACQ_REL [E5 state]: pairs with the other CASes on `state`. */
+    } while (!trove__cas_acq_rel(&flight->state, &state, state + WAITER_ONE));
+    return true;
+}
+
+void trove__flight_leave(struct trove__flight *flight)
+{
+    /* RELEASE [E5 state]: who drops the flight comes after the leaver's uses. Pairs with trove__flight_send(). */
+    trove__sub_release(&flight->state, WAITER_ONE);
+}
+
+void trove__flight_moved(struct trove__flight *flight, enum trove__phase from, enum trove__phase to)
+{
+    uint32_t state = trove__load_acquire(&flight->state);
+
+    /* ACQ_REL [E5 state]: whoever sees the new phase sees the push before it. */
+    while (phase_of(state) == from &&
+           !trove__cas_acq_rel(&flight->state, &state, with_phase(state, to)))
+        ;
+}
+
+bool trove__flight_send(struct trove__unit *unit, struct trove__flight *flight)
+{
+    uint32_t state = trove__load_acquire(&flight->state);
+    enum trove__phase next;
+
+    do {
+        if (phase_of(state) >= TROVE__FLIGHT_SENT)
+            return false;
+        next = waiters_of(state) == 0 ? TROVE__FLIGHT_DROPPED : TROVE__FLIGHT_SENT;
+        /* ACQ_REL [E5 state]: pairs with the other CASes on `state`. */
+    } while (!trove__cas_acq_rel(&flight->state, &state, with_phase(state, next)));
+    if (next == TROVE__FLIGHT_DROPPED)
+        trove__flight_remove(unit, flight);
+    return next == TROVE__FLIGHT_SENT;
+}
+
+/* The CAS that decides; true for one thread in a flight's life (I3). */
+static bool decide(struct trove__flight *flight, enum trove__phase outcome)
+{
+    uint32_t state = trove__load_acquire(&flight->state);
+
+    do {
+        if (phase_of(state) >= TROVE__FLIGHT_FOUND)
+            return false;
+        /* ACQ_REL [E5 state]: pairs with the other CASes on `state`. */
+    } while (!trove__cas_acq_rel(&flight->state, &state, with_phase(state, outcome)));
+    return true;
+}
+
+bool trove__flight_complete(struct trove__unit *unit, struct trove__flight *flight, int status,
+                            struct trove_object *object, bool uncached,
+                            struct trove__failure *failure)
+{
+    struct trove__stream_node *nodes;
+    uint32_t old;
+
+    if (!decide(flight, status == 0 ? TROVE__FLIGHT_FOUND : TROVE__FLIGHT_FAILED)) {
+        trove_unpin(object);
+        return false;
+    }
+    flight->status = status;
+    flight->object = object;
+    flight->uncached = uncached;
+    flight->failure = trove__failure_ref(failure);
+    trove__flight_remove(unit, flight); /* before the word (I4) */
+    /* ACQ_REL [E1 result]: hands over the result. Pairs with trove__flight_is_done(). */
+    old = trove__exchange_acq_rel(&flight->word, TROVE__TERMINAL);
+    /* ACQ_REL [E2 nodes]: takes over the nodes and hands the result to those who find the list closed. Pairs with
+     * trove__stream_wait_for(). */
+    nodes = trove__exchange_acq_rel(&flight->nodes, TROVE__NODES_CLOSED);
+    if (old == TROVE__PENDING_SLEEPERS || nodes != NULL)
+        trove__dispatch(unit, flight, old == TROVE__PENDING_SLEEPERS, nodes);
+    return true;
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------------ */
+
+bool trove__flight_is_done(const struct trove__flight *flight)
+{
+    /* ACQUIRE [E1 result]: pairs with trove__flight_complete(). */
+    return trove__load_acquire(&((struct trove__flight *)flight)->word) == TROVE__TERMINAL;
+}
+
+int trove__flight_wait(struct trove__unit *unit, struct trove__flight *flight,
+                       const struct trove_until *until)
+{
+    unsigned pending;
+    int r;
+
+    while (!trove__flight_is_done(flight)) {
+        pending = TROVE__PENDING;
+        /* RELAXED: hands nothing over, it only asks to be woken. */
+        trove__cas_relaxed(&flight->word, &pending, TROVE__PENDING_SLEEPERS);
+        if (pending == TROVE__TERMINAL)
+            continue;
+        r = trove__gather_wait(unit, &flight->word, TROVE__PENDING_SLEEPERS, until);
+        if (r < 0)
+            return trove__flight_is_done(flight) ? 0 : r;
+    }
+    return 0;
+}
+
+void trove__flight_result(struct trove__flight *flight, enum trove_how how,
+                          struct trove_result *ret)
+{
+    *ret = (struct trove_result){.status = flight->status, .how = how};
+    if (flight->status != 0)
+        return;
+    ret->object = trove_pin(flight->object);
+    ret->uncached = flight->uncached;
+}
+
+/* --- admission ---------------------------------------------------------------------------------------------------- */
+
+/* Puts NODE on the list that the call pushes when all its ids are admitted. */
+static void plan_push(struct trove__admission *admission, struct trove__gather_node *node)
+{
+    trove__flight_ref(node->flight);
+    node->next = admission->pushes;
+    admission->pushes = node;
+}
+
+/* Whether who joins FLIGHT has to push a node of its own (I6): its leader may be stopped before its push; a parked flight
+ * is wanted sooner; a prefetched one is wanted by somebody who waits. */
+static bool needs_push(struct trove__flight *flight, const struct trove__admission *admission)
+{
+    enum trove__phase phase = trove__flight_phase(flight);
+
+    if (phase == TROVE__FLIGHT_NEW)
+        return true;
+    if (phase == TROVE__FLIGHT_PARKED)
+        return admission->within == NULL;
+    /* RELAXED: a hint; at worst the flight leaves with the other lane. */
+    return phase == TROVE__FLIGHT_GATHERED && admission->lane == TROVE__INTERACTIVE &&
+           trove__load_relaxed(&flight->lane) == TROVE__PREFETCH;
+}
+
+static int join(struct trove__flight *flight, struct trove__admission *admission,
+                struct trove__ticket *ret_ticket)
+{
+    struct trove__gather_node *node;
+
+    if (needs_push(flight, admission)) {
+        node = trove__malloc(sizeof(*node));
+        if (node == NULL) {
+            trove__flight_leave(flight);
+            return -ENOMEM;
+        }
+        *node = (struct trove__gather_node){.flight = flight};
+        plan_push(admission, node);
+        /* RELAXED: a hint, see needs_push(). */
+        if (admission->lane == TROVE__INTERACTIVE)
+            trove__store_relaxed(&flight->lane, TROVE__INTERACTIVE);
+    }
+    *ret_ticket = (struct trove__ticket){.how = TROVE_JOINED, .flight = flight};
+    return 0;
+}
+
+/* FLIGHT is in the table, and the caller's. */
+static int lead(struct trove__unit *unit, struct trove__flight *flight,
+                struct trove__admission *admission, struct trove__ticket *ret_ticket)
+{
+    struct trove_oid id = trove__flight_id(flight);
+    struct trove_object *object = trove__cache_find(unit->cache, &id);
+
+    plan_push(admission, &flight->own_node);
+    *ret_ticket = (struct trove__ticket){.how = TROVE_FETCHED, .flight = flight};
+    if (object != NULL)
+        *ret_ticket = (struct trove__ticket){.how = TROVE_HIT, .object = object};
+    else if (!trove__unit_is_closed(unit))
+        return 0;
+    trove__flight_leave(flight);
+    trove__flight_unref(unit, flight);
+    return object != NULL ? 0 : -ECANCELED;
+}
+
+/* Joins the flight of ID if there is one. 1: no; 0 or a failure: as trove__admit(). */
+static int try_join(struct trove__unit *unit, struct trove__admission *admission,
+                    const struct trove_oid *id, struct trove__ticket *ret_ticket)
+{
+    struct trove__flight *flight;
+    int r;
+
+    for (;;) {
+        struct trove_object *object = trove__cache_find(unit->cache, id);
+        if (object != NULL) {
+            *ret_ticket = (struct trove__ticket){.how = TROVE_HIT, .object = object};
+            return 0;
+        }
+        flight = trove__flight_find(unit, id);
+        if (flight == NULL)
+            return 1;
+        if (trove__flight_join(flight))
+            break;
+        trove__flight_remove(unit,
+                             flight); /* a failure that is not ours: help it out, start over */
+        trove__flight_unref(unit, flight);
+    }
+    r = trove__unit_is_closed(unit) ? -ECANCELED : join(flight, admission, ret_ticket);
+    if (r < 0)
+        trove__flight_unref(unit, flight);
+    return r;
+}
+
+int trove__admit(struct trove__unit *unit, struct trove__admission *admission,
+                 const struct trove_want *want, struct trove__ticket *ret_ticket)
+{
+    struct trove__flight *spare = NULL;
+    int r;
+
+    for (;;) {
+        if (trove__unit_is_closed(unit)) {
+            r = -ECANCELED;
+            break;
+        }
+        r = try_join(unit, admission, &want->id, ret_ticket);
+        if (r <= 0)
+            break;
+        if (unit->source.ops == NULL) {
+            r = -ENOTSUP;
+            break;
+        }
+        if (spare == NULL) {
+            uint64_t hash = trove__cache_hash(unit->cache, &want->id);
+            r = trove__flight_create(unit, want, hash, admission->lane, &spare);
+            if (r < 0)
+                break;
+        }
+        if (trove__flight_insert(unit, spare))
+            return lead(unit, spare, admission, ret_ticket);
+    }
+    if (spare != NULL) {
+        trove__flight_unref(unit, spare); /* the table's, which it never had */
+        trove__flight_unref(unit, spare);
+    }
+    return r;
+}
+
+void trove__admission_push(struct trove__unit *unit, struct trove__admission *admission)
+{
+    struct trove__gather_node *nodes = admission->pushes;
+    struct trove__flight *single;
+    bool parked;
+
+    admission->pushes = NULL;
+    if (nodes == NULL)
+        return;
+    /* The phase changes after the push (I6). Once pushed a chain is no longer ours to walk, so of several nodes the fetch
+     * thread that takes them does it. */
+    single = nodes->next == NULL ? nodes->flight : NULL;
+    if (single != NULL)
+        trove__flight_ref(single);
+    parked = admission->within != NULL && trove__fetch_park(admission->within, nodes);
+    if (!parked)
+        trove__gather_push(unit, admission->lane, nodes);
+    if (single != NULL) {
+        trove__flight_moved(single, TROVE__FLIGHT_NEW,
+                            parked ? TROVE__FLIGHT_PARKED : TROVE__FLIGHT_GATHERED);
+        trove__flight_unref(unit, single);
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/*
+ * flight.h - one missing id on its way: who waits for it, what came of it.
+ *
+ * The protocol is told in flight.c, the pool in flight_pool.c, the table in flight_table.c.
+ */
+#ifndef TROVE_CORE_FLIGHT_H
+#define TROVE_CORE_FLIGHT_H
+
+#include "core/order.h"
+#include <trove/cache.h>
+
+struct trove__unit;
+struct trove__fetcher;
+struct trove__stream_node;
+
+/* The last three are decided: nothing changes the phase any more. */
+enum trove__phase {
+    TROVE__FLIGHT_NEW,      /* in the table, not yet pushed by its leader */
+    TROVE__FLIGHT_GATHERED, /* on a gather stack */
+    TROVE__FLIGHT_PARKED,   /* waits for the objects of a running fetch */
+    TROVE__FLIGHT_SENT,     /* in a request */
+    TROVE__FLIGHT_FOUND,
+    TROVE__FLIGHT_FAILED,
+    TROVE__FLIGHT_DROPPED, /* nobody waited, never sent */
+};
+
+/* Interactive misses leave before prefetched ones. */
+enum trove__lane { TROVE__INTERACTIVE, TROVE__PREFETCH, TROVE__LANES };
+
+/* The futex word of a flight. */
+enum { TROVE__PENDING = 0, TROVE__PENDING_SLEEPERS = 1, TROVE__TERMINAL = 2 };
+
+/* Why ids failed, shared by the flights of a request; immutable. */
+struct trove__failure {
+    atomic_uint references;
+    int code;
+    char message[];
+};
+
+struct trove__failure *trove__failure_create(int code, const char *message); /* NULL: no memory */
+struct trove__failure *trove__failure_ref(struct trove__failure *failure);   /* NULL is fine */
+void trove__failure_unref(struct trove__failure *failure);                   /* NULL is fine */
+
+/* An entry of a gather stack; holds a reference on its flight. */
+struct trove__gather_node {
+    struct trove__gather_node *next;
+    struct trove__flight *flight;
+};
+
+struct trove__flight {
+    /* Read by strangers who hold no reference: flight_table.c. `id` and `hash` change only while `references` is 0. */
+    _Alignas(TROVE__LINE_BYTES) atomic_ulong next; /* link word */
+    atomic_ulong hash;
+    atomic_ulong id[4];
+    atomic_uint references;
+    atomic_uint state; /* phase, and the number of waiters */
+
+    /* The rest belongs to those who hold a reference. */
+    _Alignas(TROVE__LINE_BYTES) atomic_uint word; /* futex */
+    atomic_uint lane;
+    atomic_uint next_free; /* of the pool */
+    uint32_t index;        /* in the pool, from 1; never changes */
+    enum trove_type type;
+
+    /* The result: written by the thread that decided, before `word` is terminal. */
+    int status;
+    bool uncached;
+    struct trove_object *object;    /* pinned */
+    struct trove__failure *failure; /* referenced; may be NULL also when status is not 0 */
+
+    _Atomic(struct trove__stream_node *) nodes; /* asynchronous waiters; closed once decided */
+    struct trove__gather_node own_node;         /* the leader's, in one list at most */
+    struct trove__fetcher *owner;               /* who sent it; under the graph lock of cycle.c */
+    struct trove__flight *next_dispatch;        /* of the dispatcher */
+    struct trove__stream_node *undelivered;     /* of the dispatcher */
+};
+
+/* --- flight_pool.c: type-stable memory ------------------------------------------------------------------------------ */
+
+#define TROVE__FLIGHTS_MAX (1u << 24)
+#define TROVE__POOL_CHUNK 64
+
+struct trove__flight_pool {
+    uint32_t max;
+    uint32_t chunk_count;
+    _Atomic(struct trove__flight *)
+        *chunks; /* each of TROVE__POOL_CHUNK flights, made when first needed */
+    _Alignas(TROVE__FALSE_SHARING_BYTES)
+        atomic_ulong free; /* stack of free flights: index and version */
+    atomic_uint used;      /* indices ever handed out */
+    _Alignas(TROVE__FALSE_SHARING_BYTES)
+        atomic_uint space; /* futex: counts frees while somebody waits for one */
+    atomic_uint space_waiters;
+};
+
+int trove__flight_pool_init(struct trove__flight_pool *pool, uint32_t max); /* 0, -ENOMEM */
+void trove__flight_pool_deinit(struct trove__flight_pool *pool);
+
+/* A flight with no references, whose content is what its last life left. 0, -ENOMEM, -EAGAIN (all are in use). */
+int trove__flight_pool_take(struct trove__flight_pool *pool, struct trove__flight **ret_flight);
+void trove__flight_pool_give(struct trove__flight_pool *pool, struct trove__flight *flight);
+/* INDEX was handed out once, so its memory is there until deinit. */
+struct trove__flight *trove__flight_pool_at(struct trove__flight_pool *pool, uint32_t index);
+
+/* Sleeps until a flight may be free. 0 (look again), -ETIMEDOUT, -ECANCELED. */
+int trove__flight_pool_wait(struct trove__flight_pool *pool, const struct trove_until *until);
+
+/* --- flight_table.c: at most one flight of an id ------------------------------------------------------------------ */
+
+struct trove__flight_table {
+    atomic_ulong *heads;
+    size_t head_count;
+    unsigned shift;
+};
+
+int trove__flight_table_init(struct trove__flight_table *table, uint32_t flights_max);
+void trove__flight_table_deinit(struct trove__flight_table *table);
+
+/* The flight of ID, referenced, or NULL. Lock-free. */
+struct trove__flight *trove__flight_find(struct trove__unit *unit, const struct trove_oid *id);
+/* Adds FLIGHT if no flight of its id is there, in one step. False: there is one. */
+bool trove__flight_insert(struct trove__unit *unit, struct trove__flight *flight);
+/* Takes FLIGHT out, whoever else does so too. The caller has a reference. */
+void trove__flight_remove(struct trove__unit *unit, struct trove__flight *flight);
+
+/* --- flight.c: the protocol --------------------------------------------------------------------------------------- */
+
+/* A flight for WANT, in nobody's sight, with one waiter and two references: the table's and the caller's. */
+int trove__flight_create(struct trove__unit *unit, const struct trove_want *want, uint64_t hash,
+                         enum trove__lane lane, struct trove__flight **ret_flight);
+
+bool trove__flight_try_ref(struct trove__flight *flight); /* false: it is free */
+void trove__flight_ref(struct trove__flight *flight);
+void trove__flight_unref(struct trove__unit *unit, struct trove__flight *flight);
+
+enum trove__phase trove__flight_phase(const struct trove__flight *flight);
+struct trove_oid trove__flight_id(const struct trove__flight *flight);
+
+/* One more waiter. False: decided without an object; take it out of the table and start over. */
+bool trove__flight_join(struct trove__flight *flight);
+/* One waiter less; the reference stays. */
+void trove__flight_leave(struct trove__flight *flight);
+
+/* NEW or PARKED becomes GATHERED or PARKED, unless somebody was faster. */
+void trove__flight_moved(struct trove__flight *flight, enum trove__phase from,
+                         enum trove__phase to);
+/* The right to send: true once in a flight's life, and only while somebody waits. Otherwise, when nobody waits for the
+ * unsent flight, it is DROPPED and out of the table. */
+bool trove__flight_send(struct trove__unit *unit, struct trove__flight *flight);
+
+/* Decides FLIGHT: STATUS 0 with OBJECT (own, consumed), or a negative errno with FAILURE (borrowed, may be NULL), then
+ * wakes who waits. Fetch threads, dispatcher and shutdown only. False: it was decided already (OBJECT is unpinned). */
+bool trove__flight_complete(struct trove__unit *unit, struct trove__flight *flight, int status,
+                            struct trove_object *object, bool uncached,
+                            struct trove__failure *failure);
+
+bool trove__flight_is_done(const struct trove__flight *flight);
+/* Sleeps until FLIGHT is done. 0, -ETIMEDOUT, -ECANCELED, or why no fetch thread can be started; a result beats them. */
+int trove__flight_wait(struct trove__unit *unit, struct trove__flight *flight,
+                       const struct trove_until *until);
+
+/* Copies the result of a done FLIGHT, the object pinned once more. */
+void trove__flight_result(struct trove__flight *flight, enum trove_how how,
+                          struct trove_result *ret);
+
+/* --- admission: the way from an id to its flight ---------------------------------------------------------------------- */
+
+struct trove_fetch;
+
+/* How the flights of one call are asked for. */
+struct trove__admission {
+    enum trove__lane lane;
+    struct trove_fetch *within;        /* a miss waits for this fetch's objects; may be NULL */
+    struct trove__gather_node *pushes; /* what the call has to push when all are admitted */
+};
+
+/* What came of one id: OBJECT (own) for a hit, else FLIGHT, referenced and joined. */
+struct trove__ticket {
+    enum trove_how how;
+    struct trove_object *object;
+    struct trove__flight *flight;
+};
+
+/* Looks up WANT, joins its flight or starts one. The caller ends with trove__admission_push(), whatever came.
+ * 0; -EAGAIN (no flight is free), -ENOMEM, -ECANCELED, -ENOTSUP (a miss, and no source). */
+int trove__admit(struct trove__unit *unit, struct trove__admission *admission,
+                 const struct trove_want *want, struct trove__ticket *ret_ticket);
+void trove__admission_push(struct trove__unit *unit, struct trove__admission *admission);
+
+#endif

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/*
+ * request.c - one request: the source runs, then whatever it left unanswered is decided.
+ *
+ * A flight in a request ends in one of these ways: its object was given, by this request or by another (sink.c); it was
+ * refused; or the request is over, and then it is in the cache after all, or absent (the source said that it was done), or
+ * fails with the source's error, or with -EIO when the source returned as if nothing had happened.
+ *
+ * TESTS tests/unit/test_resolve.c, tests/unit/test_fetch_op.c
+ */
+#include "core/request.h"
+#include "core/cycle.h"
+#include "core/fetch_op.h"
+#include "core/sink.h"
+#include "core/unit.h"
+#include "core/until.h"
+#include <errno.h>
+
+bool trove__request_claim(struct trove__unit *unit, struct trove__flight *flight)
+{
+    struct trove_oid id = trove__flight_id(flight);
+    struct trove_object *object;
+
+    if (trove__flight_phase(flight) >= TROVE__FLIGHT_SENT)
+        return false;
+    object = trove__cache_find(unit->cache, &id);
+    if (object == NULL)
+        return trove__flight_send(unit, flight);
+    trove__flight_complete(unit, flight, 0, object, false, NULL);
+    return false;
+}
+
+void trove__request_fail(struct trove__unit *unit, struct trove__flight *flight, int code,
+                         struct trove__failure *failure)
+{
+    struct trove_oid id = trove__flight_id(flight);
+    struct trove_object *object = trove__cache_find(unit->cache, &id);
+
+    if (object != NULL)
+        trove__flight_complete(unit, flight, 0, object, false, NULL);
+    else
+        trove__flight_complete(unit, flight, code, NULL, false, failure);
+}
+
+/* Runs the source. 0: done, what was not given is absent; otherwise *ERR says more. */
+static int run_source(struct trove__unit *unit, struct trove__fetcher *fetcher,
+                      const struct trove_request *request, struct trove_sink *sink,
+                      struct trove_error *err)
+{
+    int r = trove__until_check(&request->until);
+
+    err->message[0] = '\0';
+    if (r == 0) {
+        trove__unit_count(unit, TROVE__COUNT_REQUESTS, 1);
+        fetcher->depth++;
+        r = unit->source.ops->fetch(unit->source.source, request, sink, err);
+        fetcher->depth--;
+    }
+    /* ACQUIRE [E1 done]: pairs with trove_sink_done(). */
+    if (r >= 0 && trove__load_acquire(&sink->is_done) == 0)
+        return trove_error_set(err, -EIO, "the source returned without having answered");
+    if (r < 0 && err->message[0] == '\0')
+        trove_error_set(err, r, "%s", trove_strerror(r));
+    if (r < 0)
+        return r;
+    r = trove__sink_commit(sink);
+    if (r < 0)
+        trove_error_set(err, r, "cannot take what was fetched: %s", trove_strerror(r));
+    return r;
+}
+
+/* Decides what is left of FLIGHTS after a request that ended with R. */
+static void settle(struct trove__unit *unit, struct trove__flight **flights, size_t count, int r,
+                   const struct trove_error *err)
+{
+    struct trove__failure *failure = NULL;
+    int code = r < 0 ? r : -ENOENT;
+
+    for (size_t i = 0; i < count; i++) {
+        if (trove__flight_phase(flights[i]) >= TROVE__FLIGHT_FOUND)
+            continue;
+        if (failure == NULL)
+            failure = trove__failure_create(code, r < 0 ? err->message
+                                                        : "the source does not have this object");
+        trove__request_fail(unit, flights[i], code, failure);
+    }
+    trove__failure_unref(failure);
+}
+
+void trove__request_run_ids(struct trove__unit *unit, struct trove__fetcher *fetcher,
+                            const struct trove_want *wants, struct trove__flight **flights,
+                            size_t count)
+{
+    struct trove_request request = {.wants = wants, .want_count = count, .by_id = true};
+    struct trove_sink sink;
+    struct trove_error err;
+    int r;
+
+    request.until = (struct trove_until){TROVE_NO_DEADLINE, unit->token};
+    trove__cycle_own_flights(flights, count, fetcher);
+    trove__sink_init(&sink, unit, fetcher);
+    r = run_source(unit, fetcher, &request, &sink, &err);
+    settle(unit, flights, count, r, &err);
+    trove__sink_deinit(&sink);
+    trove__cycle_own_flights(flights, count, NULL);
+    for (size_t i = 0; i < count; i++)
+        trove__flight_unref(unit, flights[i]);
+}
+
+void trove__request_run_fetch(struct trove__unit *unit, struct trove__fetcher *fetcher,
+                              struct trove_fetch *fetch)
+{
+    struct trove_request request = {.wants = fetch->wants,
+                                    .want_count = fetch->want_count,
+                                    .filter = fetch->filter,
+                                    .depth = fetch->depth,
+                                    .until = fetch->until};
+    struct trove_fetch_result result;
+    struct trove__failure *refused;
+    struct trove_sink sink;
+    struct trove_error err;
+    int r;
+
+    trove__cycle_own_fetch(fetch, fetcher);
+    trove__sink_init(&sink, unit, fetcher);
+    r = run_source(unit, fetcher, &request, &sink, &err);
+    result = (struct trove_fetch_result){
+        /* RELAXED both: the source has returned, and its threads with it. */
+        .objects = trove__load_relaxed(&sink.objects),
+        .left_out = trove__load_relaxed(&sink.left_out),
+    };
+    refused = trove__load_acquire(&sink.refused);
+    if (r >= 0 && refused != NULL)
+        r = trove_error_set(&err, refused->code, "%s", refused->message);
+    else if (r >= 0 && result.left_out > 0)
+        r = trove_error_set(&err, -ECACHE_OVERFULL, "%llu of %llu objects: %s",
+                            (unsigned long long)result.left_out, (unsigned long long)result.objects,
+                            trove_strerror(ECACHE_OVERFULL));
+    trove__sink_deinit(&sink);
+    trove__cycle_own_fetch(fetch, NULL);
+    trove__fetch_end(fetch, r, r < 0 ? err.message : "", &result);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/*
+ * unit.h - everything that belongs to one life of a cache's flights: pool, table, gathering, fetch threads, dispatcher.
+ *
+ * A unit is behind one pointer that every call loads once. A child after fork() gets a new unit at its first miss; the
+ * parent's flights, threads and locks stay behind in the old one.
+ */
+#ifndef TROVE_CORE_UNIT_H
+#define TROVE_CORE_UNIT_H
+
+#include "core/cache_internal.h"
+#include "core/dispatch.h"
+#include "core/flight.h"
+#include "core/gather.h"
+#include <sys/types.h>
+
+struct trove__unit {
+    struct trove *cache; /* not to be followed once `orphaned` */
+    struct trove_source source;
+    struct trove_cancel *token; /* cancelled at shutdown; every request hears of it */
+    pid_t pid;
+    atomic_uint references; /* the cache, each thread, stream and fetch */
+    atomic_uint closed;
+    atomic_uint orphaned; /* the cache is gone, streams or fetches are not */
+    atomic_uint threads;  /* futex: helper threads that run */
+    struct trove__flight_pool pool;
+    struct trove__flight_table table;
+    struct trove__gather gather;
+    struct trove__dispatch dispatch;
+};
+
+/* The unit of CACHE's flights for the calling process, with a reference (own). 0, -ENOTSUP (no source), -ENOMEM, or why
+ * there are no descriptors. Between trove__cache_enter() and trove__cache_leave(). */
+int trove__unit_get(struct trove *cache, struct trove__unit **ret_unit);
+struct trove__unit *trove__unit_ref(struct trove__unit *unit);
+void trove__unit_unref(struct trove__unit *unit);
+
+bool trove__unit_is_closed(struct trove__unit *unit);
+/* Adds to a counter of the cache, if it is still there. */
+void trove__unit_count(struct trove__unit *unit, enum trove__counter which, uint64_t n);
+
+/* Starts a detached helper thread that runs MAIN(UNIT), all signals blocked. MAIN begins with trove__unit_thread_enter()
+ * and ends with trove__unit_thread_leave(). 0 or a negative errno. */
+int trove__unit_start_thread(struct trove__unit *unit, void *(*main)(void *));
+/* False: the unit is closed, touch nothing of the cache or the source (leave all the same). */
+bool trove__unit_thread_enter(struct trove__unit *unit);
+void trove__unit_thread_leave(struct trove__unit *unit);
+
+#endif
