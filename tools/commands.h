@@ -8,5 +8,6 @@
 #include "common.h"
 
 int trove__cmd_cat_file(struct trove__tool *tool, int argc, char **argv);
+int trove__cmd_grep(struct trove__tool *tool, int argc, char **argv);
 
 #endif
