@@ -3,15 +3,12 @@
  * io.c - waiting for a peer within a deadline, a cancel token and a low-speed limit.
  */
 #include "io.h"
-#if __has_include("core/until.h")
 #include "core/until.h"
-#else
-int trove__cancel_fd(const struct trove_cancel *cancel); /* lands with the flights */
-#endif
 #include <errno.h>
 #include <string.h>
 
 #define NS_PER_MS 1000000
+#define NS_PER_S 1000000000
 
 void trove__io_begin(struct trove__io *io, const struct trove_until *until,
                      uint32_t low_speed_bytes, uint32_t low_speed_seconds)
@@ -20,7 +17,6 @@ void trove__io_begin(struct trove__io *io, const struct trove_until *until,
         .until = {.deadline_ns = TROVE_NO_DEADLINE},
         .low_speed_bytes = low_speed_bytes,
         .low_speed_seconds = low_speed_seconds,
-        .low_bytes = (int64_t)low_speed_bytes * low_speed_seconds,
         .slot_ns = (int64_t)low_speed_seconds * 1000 * NS_PER_MS / TROVE__IO_SLOTS,
     };
     if (until != NULL)
@@ -29,14 +25,22 @@ void trove__io_begin(struct trove__io *io, const struct trove_until *until,
         io->slot_ns = 0;
 }
 
+/* Whether fewer bytes came than the limit asks for, in the time that the slots cover. */
+static bool is_slow(const struct trove__io *io)
+{
+    int64_t covered = io->slot_ns * (TROVE__IO_SLOTS - 1) + io->waited_ns % io->slot_ns;
+
+    return io->waited_ns >= io->slot_ns * TROVE__IO_SLOTS &&
+           (double)io->sum < (double)covered / NS_PER_S * io->low_speed_bytes;
+}
+
 int trove__io_check(const struct trove__io *io, struct trove_error *err)
 {
     if (trove_is_canceled(io->until.cancel))
         return trove_error_set(err, -ECANCELED, "cancelled");
     if (io->until.deadline_ns != TROVE_NO_DEADLINE && trove_now_ns() >= io->until.deadline_ns)
         return trove_error_set(err, -ETIMEDOUT, "the deadline passed while waiting for the server");
-    if (io->slot_ns > 0 && io->waited_ns >= io->slot_ns * TROVE__IO_SLOTS &&
-        io->sum < io->low_bytes)
+    if (io->slot_ns > 0 && is_slow(io))
         return trove_error_set(err, -ETIMEDOUT,
                                "too slow: fewer than %u bytes a second for %u seconds (the "
                                "low-speed limit)",

@@ -17,11 +17,10 @@
 
 struct trove__io {
     struct trove_until until;
-    int64_t low_bytes;                   /* fewer in a window are too few */
     int64_t slot_ns;                     /* a window is TROVE__IO_SLOTS of these; 0: no limit */
     int64_t waited_ns;                   /* the clock of the window */
     int64_t slots[TROVE__IO_SLOTS], sum; /* signed: what turned out useless is taken back */
-    uint32_t low_speed_bytes, low_speed_seconds; /* as given, for the message */
+    uint32_t low_speed_bytes, low_speed_seconds;
 };
 
 /* UNTIL may be NULL; its token is borrowed as long as IO is used. */

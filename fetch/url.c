@@ -166,7 +166,7 @@ static int check_network(const struct trove__url *url, struct trove_error *err)
         return refuse(err, "a host or user that begins with '-'");
     if (has_control(url->host) || has_control(url->user) || has_control(url->password))
         return refuse(err, "a control character in host, user or password");
-    if (strpbrk(url->host, " /\\@?#%<>\"'") != NULL)
+    if (strpbrk(url->host, " /\\@?#%<>[]\"'") != NULL)
         return refuse(err, "a host that is none");
     if (url->port != NULL && !is_port(url->port))
         return refuse(err, "a port that is no number from 1 to 65535");
