@@ -3,8 +3,8 @@
  * Goal: the low-speed limit sees who is slow and nobody else; deadline and token end a wait.
  * Method: waiting time is told to the meter instead of spent.
  */
-#include "fetch/io.h"
 #include "core/until.h"
+#include "fetch/io.h"
 #include "peer.h"
 #include <errno.h>
 #include <unistd.h>

@@ -122,18 +122,26 @@ static void bytes__visible(void **state)
     assert_visible("a\x1b[31mb", 7, "a\\x1b[31mb");
     assert_visible("\x7f", 1, "\\x7f");
     assert_visible("a\0b", 3, "a\\x00b");
-    assert_visible("\x9b" "31m", 4, "\\x9b31m");            /* C1 as one byte */
-    assert_visible("\xc2\x9b" "31m", 5, "\\xc2\\x9b31m");   /* C1 as UTF-8 */
+    assert_visible("\x9b"
+                   "31m",
+                   4, "\\x9b31m"); /* C1 as one byte */
+    assert_visible("\xc2\x9b"
+                   "31m",
+                   5, "\\xc2\\x9b31m"); /* C1 as UTF-8 */
     assert_visible("gr\xc3\xbc\xc3\x9f", 6, "gr\xc3\xbc\xc3\x9f");
     assert_visible("\xe2\x82\xac \xf0\x9f\x98\x80", 8, "\xe2\x82\xac \xf0\x9f\x98\x80");
-    assert_visible("\xe2\x82", 2, "\\xe2\\x82");              /* cut */
-    assert_visible("\xed\xa0\x80", 3, "\\xed\\xa0\\x80");     /* a surrogate */
-    assert_visible("\xc0\xaf", 2, "\\xc0\\xaf");              /* too long a form */
+    assert_visible("\xe2\x82", 2, "\\xe2\\x82");          /* cut */
+    assert_visible("\xed\xa0\x80", 3, "\\xed\\xa0\\x80"); /* a surrogate */
+    assert_visible("\xc0\xaf", 2, "\\xc0\\xaf");          /* too long a form */
     assert_visible("a\r\nb\n\n\n", 7, "a\nb");
     assert_visible("\n\na", 3, "a");
     assert_int_equal(trove__visible(out, sizeof(out), "1\n2\n3\n4\n", 8, 2), 3);
     assert_string_equal(out, "1\n2");
-    assert_int_equal(trove__visible(small, sizeof(small), "abcd\x1b" "efgh", 9, 20), 4);
+    assert_int_equal(trove__visible(small, sizeof(small),
+                                    "abcd\x1b"
+                                    "efgh",
+                                    9, 20),
+                     4);
     assert_string_equal(small, "abcd"); /* nothing is cut in its middle */
 }
 

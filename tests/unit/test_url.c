@@ -45,7 +45,9 @@ static void url__understood(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct trove__url url;
         struct trove_error err = {0};
-        const char *both[][2] = {{cases[i].user, NULL}, {cases[i].host, NULL}, {cases[i].port, NULL},
+        const char *both[][2] = {{cases[i].user, NULL},
+                                 {cases[i].host, NULL},
+                                 {cases[i].port, NULL},
                                  {cases[i].path, NULL}};
 
         if (trove__url_parse(cases[i].text, &url, &err) != 0)
@@ -67,16 +69,59 @@ static void url__understood(void **state)
 static void url__refused(void **state)
 {
     static const char *const cases[] = {
-        "", "-x", "--upload-pack=touch x", "a\nb", "/a\nb", "/a\rb", "file://-x", "file:///a%0ab",
-        "file:///a%00b", "file://", "ext::sh -c x", "fd::7", "http::x", "ext://x", "ftp://host/x",
-        "javascript://x/", "-oProxyCommand=x:y", "me@-oProxyCommand=x:y", "-me@host:x", "host:-x",
-        "host:", "[::1]x:y", ":x", "@:x", "host:a\nb", "host:a\x1b", "ssh://-oProxyCommand=x/y",
-        "ssh://host", "ssh:///x", "ssh://me:pw@host/x", "ssh://%2dhost/x", "ssh://%2dme@host/x",
-        "ssh://host:0/x", "ssh://host:99999/x", "ssh://host:-p/x", "ssh://host:2%32/x",
-        "ssh://ho st/x", "ssh://a%0ab/x", "ssh://host/a%0ab", "ssh://[::1/x", "git://me@host/x",
-        "git://host/a%0d%0ab", "git://host/%00", "http://", "http:///x", "http://host/a b",
-        "http://host/a\nb", "http://me:p%0aw@host/", "http://host#x/", "http://ho\\st/",
-        "http://a%2fb/", "https://host:443x/", "https://-host/",
+        "",
+        "-x",
+        "--upload-pack=touch x",
+        "a\nb",
+        "/a\nb",
+        "/a\rb",
+        "file://-x",
+        "file:///a%0ab",
+        "file:///a%00b",
+        "file://",
+        "ext::sh -c x",
+        "fd::7",
+        "http::x",
+        "ext://x",
+        "ftp://host/x",
+        "javascript://x/",
+        "-oProxyCommand=x:y",
+        "me@-oProxyCommand=x:y",
+        "-me@host:x",
+        "host:-x",
+        "host:",
+        "[::1]x:y",
+        ":x",
+        "@:x",
+        "host:a\nb",
+        "host:a\x1b",
+        "ssh://-oProxyCommand=x/y",
+        "ssh://host",
+        "ssh:///x",
+        "ssh://me:pw@host/x",
+        "ssh://%2dhost/x",
+        "ssh://%2dme@host/x",
+        "ssh://host:0/x",
+        "ssh://host:99999/x",
+        "ssh://host:-p/x",
+        "ssh://host:2%32/x",
+        "ssh://ho st/x",
+        "ssh://a%0ab/x",
+        "ssh://host/a%0ab",
+        "ssh://[::1/x",
+        "git://me@host/x",
+        "git://host/a%0d%0ab",
+        "git://host/%00",
+        "http://",
+        "http:///x",
+        "http://host/a b",
+        "http://host/a\nb",
+        "http://me:p%0aw@host/",
+        "http://host#x/",
+        "http://ho\\st/",
+        "http://a%2fb/",
+        "https://host:443x/",
+        "https://-host/",
     };
 
     (void)state;
@@ -109,9 +154,8 @@ static void url__follow(void **state)
         const char *to;
         bool stays;
     } cases[] = {
-        {"https://host/y", true},       {"https://HOST:443/y", true}, {"https://host:444/y", false},
-        {"https://host2/y", false},     {"http://host/y", false},
-        {"https://a:b@host2/y", false},
+        {"https://host/y", true},   {"https://HOST:443/y", true}, {"https://host:444/y", false},
+        {"https://host2/y", false}, {"http://host/y", false},     {"https://a:b@host2/y", false},
     };
 
     (void)state;
@@ -143,7 +187,7 @@ static void url__shell_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(url__understood), cmocka_unit_test(url__refused),
+        cmocka_unit_test(url__understood),          cmocka_unit_test(url__refused),
         cmocka_unit_test(url__no_password_in_text), cmocka_unit_test(url__follow),
         cmocka_unit_test(url__shell_quote),
     };
