@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "pack.h"
+#include "pack_sink.h"
 
 /* A transfer while it runs. */
 struct run {
     struct trove__transfer *transfer;
+    struct trove__pack_target
+        sink; /* where the objects go, through the functions below that count them */
     struct trove__pack_reader *reader;
     int64_t sent_ns, first_byte_ns;
     pthread_mutex_t lock; /* what follows, and transfer->rounds */
@@ -24,7 +26,7 @@ struct run {
 static int give(void *context, struct trove_object *object, const struct trove_oid *id)
 {
     struct run *run = context;
-    int status = trove_sink_give(run->transfer->sink, object, id, TROVE_GIVE_DEFAULT);
+    int status = run->sink.give(run->sink.context, object, id);
 
     if (status < 0)
         return status;
@@ -40,20 +42,21 @@ static int alloc(void *context, enum trove_type type, uint64_t size, struct trov
 {
     struct run *run = context;
 
-    return trove_sink_alloc(run->transfer->sink, type, size, ret);
+    return run->sink.alloc(run->sink.context, type, size, ret);
 }
 
 static void *buffer(void *context, struct trove_object *object)
 {
-    (void)context;
-    return trove_sink_buffer(object);
+    struct run *run = context;
+
+    return run->sink.buffer(run->sink.context, object);
 }
 
 static struct trove_object *find(void *context, const struct trove_oid *id)
 {
     struct run *run = context;
 
-    return trove_sink_find(run->transfer->sink, id);
+    return run->sink.find(run->sink.context, id);
 }
 
 static int create_reader(struct run *run, struct trove_error *err)
@@ -160,7 +163,9 @@ static int converse(struct run *run, struct trove__session *session,
 static int attempt(struct trove__transfer *transfer, struct trove__pooled *pooled,
                    const struct trove__fetch_args *args, struct trove_error *err)
 {
-    struct run run = {.transfer = transfer, .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct run run = {.transfer = transfer,
+                      .sink = trove__pack_sink(transfer->sink),
+                      .lock = PTHREAD_MUTEX_INITIALIZER};
     int status = create_reader(&run, err);
 
     if (status < 0)

@@ -44,7 +44,8 @@ struct trove__tool {
     /* trove's own options */
     const char *repository; /* -C; a command's short form may set it before open. NULL: none */
     enum trove__stats_form stats;
-    int progress; /* 1 and 0: asked for, forbidden; -1: when standard error is a terminal */
+    int progress;       /* 1 and 0: asked for, forbidden; -1: when standard error is a terminal */
+    int64_t timeout_ms; /* --timeout; -1: none */
 
     /* What open() will use; a command may adjust it before. */
     struct trove_git_options git_options;
@@ -65,7 +66,7 @@ struct trove__tool {
     struct trove__progress *progress_bar;
     pthread_t watcher;
     int watcher_wake; /* an eventfd; -1: no watcher runs */
-    bool output_lost; /* the watcher's, read after it was joined, and by flush */
+    bool output_lost; /* the watcher's until it was joined */
 };
 
 typedef int (*trove__command_fn)(struct trove__tool *tool, int argc, char **argv);
@@ -83,6 +84,9 @@ int trove__tool_own_option(struct trove__tool *tool, int argc, char **argv, int 
 /* Connects to tool->repository and opens the cache over it. Returns 0 or the exit status, its message printed. */
 int trove__tool_open(struct trove__tool *tool);
 
+/* Starts the time of --timeout anew, for a command that lives from one piece of work to the next. */
+void trove__tool_renew(struct trove__tool *tool);
+
 /* trove_git_revision() with the tool's repository, cache and deadline; prints nothing. */
 int trove__tool_revision(struct trove__tool *tool, const char *revision,
                          struct trove_git_revision *ret, struct trove_error *err);
@@ -99,7 +103,8 @@ void trove__tool_phase(struct trove__tool *tool, const char *name, uint64_t ns);
 
 /* Prints "fatal: ..." and returns 128. */
 int trove__fatal(const char *format, ...) TROVE_PRINTF(1, 2);
-/* The same for a failed call: ERR's message, or what CODE means when it has none. */
+/* The same for a failed call: ERR's message, or what CODE means when it has none. Silent for -ECANCELED: then nobody reads
+ * the results any more. */
 int trove__fatal_error(int code, const struct trove_error *err);
 /* Prints "error: ..." (unless FORMAT is NULL), then USAGE, and returns 129. */
 int trove__usage_error(const char *usage, const char *format, ...) TROVE_PRINTF(2, 3);
