@@ -221,6 +221,20 @@ static int take_answer(struct batch *batch, struct entry *entry, struct trove_re
     return 0;
 }
 
+/* Lets go of what is held far behind the head, so that most of the budget is for what is printed next. */
+static void make_room_at_head(struct batch *batch)
+{
+    for (uint64_t i = batch->tail;
+         i > batch->head && batch->held_bytes > batch->budget_bytes / 4;) {
+        struct entry *entry = entry_at(batch, --i);
+        if (entry->object == NULL)
+            continue;
+        trove_unpin(entry->object);
+        entry->object = NULL;
+        batch->held_bytes -= entry->size;
+    }
+}
+
 /* Asks again for the head, which was let go, and for as many behind it as the budget takes. */
 static int ask_again(struct batch *batch)
 {
@@ -228,10 +242,12 @@ static int ask_again(struct batch *batch)
     struct trove_result results[AGAIN_MAX];
     struct entry *again[AGAIN_MAX];
     struct trove_error err = {0};
-    uint64_t bytes = batch->held_bytes;
+    uint64_t bytes;
     size_t count = 0;
     int status = 0, found;
 
+    make_room_at_head(batch);
+    bytes = batch->held_bytes;
     for (uint64_t i = batch->head; i < batch->tail && count < AGAIN_MAX; i++) {
         struct entry *entry = entry_at(batch, i);
         if (entry->answer != FOUND || entry->object != NULL)
