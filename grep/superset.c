@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <wchar.h>
 #include <wctype.h>
 
 #define DEPTH_MAX 50
@@ -28,6 +29,7 @@ struct parser {
     size_t size;
     size_t at;
     unsigned depth;
+    size_t edges; /* anchors and edges of words so far */
     bool exact;
     struct trove__text out;
 };
@@ -267,21 +269,17 @@ static void emit_ascii(struct parser *parser, char byte)
 /* A character beyond ASCII, as it stands in the pattern. */
 static int parse_wide(struct parser *parser)
 {
-    unsigned char lead = (unsigned char)peek(parser, 0);
-    size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    mbstate_t state = {0};
+    size_t length;
 
     if (parser->source->charset == TROVE__CHARSET_C) {
-        emit_byte(parser, (char)lead);
+        emit_byte(parser, peek(parser, 0));
         parser->at++;
         return 0;
     }
-    if (parser->source->ignore_case || lead < 0xc2 || lead > 0xf4 ||
-        length > parser->size - parser->at)
+    length = mbrlen(parser->pattern + parser->at, parser->size - parser->at, &state);
+    if (parser->source->ignore_case || length < 2 || length > parser->size - parser->at)
         return -ENOTSUP;
-    for (size_t i = 1; i < length; i++) {
-        if (((unsigned char)peek(parser, i) & 0xc0) != 0x80)
-            return -ENOTSUP;
-    }
     emit(parser, "(?:");
     for (size_t i = 0; i < length; i++)
         emit_byte(parser, peek(parser, i));
@@ -297,8 +295,7 @@ static void emit_word_edge(struct parser *parser)
     parser->exact = false;
 }
 
-/* *RET_EDGE is set for what has no width: a quantifier behind it is not rewritten. */
-static int parse_escape(struct parser *parser, bool *ret_edge)
+static int parse_escape(struct parser *parser)
 {
     char c = peek(parser, 1);
 
@@ -315,13 +312,9 @@ static int parse_escape(struct parser *parser, bool *ret_edge)
     case '>':
     case 'b':
         emit_word_edge(parser);
-        *ret_edge = true;
+        parser->edges++;
         return 0;
-    case 'B':
-        emit(parser, "(?:)");
-        parser->exact = false;
-        *ret_edge = true;
-        return 0;
+    case 'B': /* the C library has ideas of its own about where that is */
     case '`':
     case '\'':
         return -ENOTSUP;
@@ -366,14 +359,14 @@ static bool at_anchor(const struct parser *parser, bool branch_begins)
     return peek(parser, 0) == '$' && (parser->source->extended || at_branch_end(&next));
 }
 
-static int parse_piece(struct parser *parser, bool branch_begins, bool *ret_edge)
+static int parse_piece(struct parser *parser, bool branch_begins)
 {
     char c = peek(parser, 0);
 
     if (at_anchor(parser, branch_begins)) {
         emit(parser, c == '^' ? "^" : "$");
         parser->at++;
-        *ret_edge = true;
+        parser->edges++;
         return 0;
     }
     if (at_operator(parser, '('))
@@ -383,7 +376,7 @@ static int parse_piece(struct parser *parser, bool branch_begins, bool *ret_edge
     if (c == '[')
         return parse_bracket(parser);
     if (c == '\\')
-        return parse_escape(parser, ret_edge);
+        return parse_escape(parser);
     if ((unsigned char)c > 127)
         return parse_wide(parser);
     parser->at++;
@@ -454,13 +447,13 @@ static int parse_branch(struct parser *parser)
 
     while (!at_branch_end(parser)) {
         size_t start = parser->out.size;
-        bool edge = false;
-        int r = parse_piece(parser, begins, &edge);
+        size_t edges = parser->edges;
+        int r = parse_piece(parser, begins);
 
         if (r < 0)
             return r;
-        if (edge && at_quantifier(parser))
-            return -ENOTSUP;
+        if (parser->edges != edges && at_quantifier(parser))
+            return -ENOTSUP; /* anchors in what is repeated: the C library loses some of them */
         for (bool again = false; at_quantifier(parser); again = true) {
             if (again)
                 emit_group_around(parser, start); /* `a+?` would be something else */
