@@ -37,6 +37,8 @@ static int explain(const struct trove__session *session, int code, struct trove_
     trove__redact(why->message, session->url.password);
     if (session->transport != NULL)
         trove__redact(why->message, session->transport->secret);
+    if (session->url.text == NULL)
+        return trove_error_set(err, code, "%s", message);
     return trove_error_set(err, code, "%.1024s: %.1020s", session->url.text, message);
 }
 
@@ -207,9 +209,6 @@ static int open_session(struct trove__session *session, const char *url, struct 
 
     if (result < 0)
         return result;
-    session->buffer = trove__malloc(BUFFER_BYTES);
-    if (session->buffer == NULL)
-        return trove_error_set(err, -ENOMEM, "no memory for a connection");
     trove__add_relaxed(&session->counters.round_trips, 1);
     result = connect_to(session, io, &why);
     if (result == 0)
@@ -218,21 +217,64 @@ static int open_session(struct trove__session *session, const char *url, struct 
     return result < 0 ? explain(session, result, &why, err) : 0;
 }
 
+/* A session that is not connected yet, or NULL. */
+static struct trove__session *new_session(const struct trove__session_options *options)
+{
+    struct trove__session *session = trove__calloc(1, sizeof(*session));
+
+    if (session == NULL)
+        return NULL;
+    session->options = *options;
+    trove__wire_limits_init(&session->limits);
+    session->buffer = trove__malloc(BUFFER_BYTES);
+    if (session->buffer != NULL)
+        return session;
+    trove__free(session);
+    return NULL;
+}
+
 int trove__session_open(const char *url, const struct trove__session_options *options,
                         const struct trove_until *until, struct trove__session **ret,
                         struct trove_error *err)
 {
-    struct trove__session *session = trove__calloc(1, sizeof(*session));
+    struct trove__session *session = new_session(options);
     struct trove__io io;
     int result;
 
     if (session == NULL)
         return trove_error_set(err, -ENOMEM, "no memory for a connection");
-    session->options = *options;
-    trove__wire_limits_init(&session->limits);
     trove__io_begin(&io, until, options->low_speed_bytes, options->low_speed_seconds);
     result = open_session(session, url, &io, err);
     if (result < 0) {
+        trove__session_close(session);
+        return result;
+    }
+    session->usable = true;
+    *ret = session;
+    return 0;
+}
+
+int trove__session_over(struct trove__transport *transport,
+                        const struct trove__session_options *options,
+                        const struct trove__wire_limits *limits, const struct trove_until *until,
+                        struct trove__session **ret, struct trove_error *err)
+{
+    struct trove__session *session = new_session(options);
+    struct trove_error why = {0};
+    struct trove__io io;
+    int result;
+
+    if (session == NULL)
+        return trove_error_set(err, -ENOMEM, "no memory for a connection");
+    if (limits != NULL)
+        session->limits = *limits;
+    transport->counters = &session->counters;
+    session->transport = transport;
+    trove__io_begin(&io, until, options->low_speed_bytes, options->low_speed_seconds);
+    result = read_caps(session, &io, &why);
+    if (result < 0) {
+        explain(session, result, &why, err);
+        session->transport = NULL; /* still the caller's */
         trove__session_close(session);
         return result;
     }
@@ -284,9 +326,11 @@ void trove__session_stats(const struct trove__session *session, struct trove__se
 
 static int check_usable(const struct trove__session *session, struct trove_error *err)
 {
-    return session->usable
-               ? 0
-               : trove_error_set(err, -EIO, "%.1024s: the connection is broken", session->url.text);
+    struct trove_error why;
+
+    if (session->usable)
+        return 0;
+    return explain(session, trove_error_set(&why, -EIO, "the connection is broken"), &why, err);
 }
 
 struct refs_call {

@@ -10,6 +10,7 @@
 #include "core/order.h"
 #include "git_config.h"
 #include "io.h"
+#include "protocol.h"
 #include "url.h"
 #include <sys/types.h>
 
@@ -55,5 +56,12 @@ int trove__tcp_open(const struct trove__connect *connect, struct trove__io *io,
                     struct trove__transport **ret, struct trove_error *err);
 int trove__http_open(const struct trove__connect *connect, struct trove__io *io,
                      struct trove__transport **ret, struct trove_error *err);
+
+/* A session over TRANSPORT, whose advertisement is read next: what trove__session_open() does once it has found and
+ * connected one. LIMITS NULL: the defaults. TRANSPORT is given on success. */
+int trove__session_over(struct trove__transport *transport,
+                        const struct trove__session_options *options,
+                        const struct trove__wire_limits *limits, const struct trove_until *until,
+                        struct trove__session **ret, struct trove_error *err);
 
 #endif

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/*
+ * failing_allocator.h - makes the n-th of trove's own allocations fail, and counts what is still allocated.
+ */
+#ifndef TROVE_TESTS_FAILING_ALLOCATOR_H
+#define TROVE_TESTS_FAILING_ALLOCATOR_H
+
+#include <stdbool.h>
+
+int failing_allocator_install(void); /* before anything else of trove; 0 or a negative errno */
+void failing_allocator_fail_at(unsigned n); /* the n-th from now fails; counting from 1 */
+bool failing_allocator_stop(void);          /* none fails from now on; true when one did */
+long failing_allocator_live(void);          /* blocks not yet freed */
+
+#endif
