@@ -82,6 +82,32 @@ static bool matches_wildcards(const struct trove__spec *spec, const struct subje
            equal(spec, rest + length - suffix, spec->suffix, spec->plain + length - suffix, suffix);
 }
 
+/* The pattern's text is the name of the subject's folder, wildcards included, and goes on. Then git looks at the rest of
+ * the pattern alone, and takes the first byte of that for a star if the whole pattern has just one. */
+static bool matches_tail(const struct trove__spec *spec, const struct subject *subject)
+{
+    const char *name = subject->path + subject->base_length;
+    size_t length = subject->length - subject->base_length;
+
+    if (spec->suffix != NULL) {
+        const char *suffix = spec->path + subject->base_length + 1;
+        size_t suffix_length = strlen(suffix);
+        return length >= suffix_length &&
+               equal(spec, name + length - suffix_length, suffix, spec->prefix, suffix_length);
+    }
+    for (size_t i = 0; i < spec->tail_count; i++) {
+        if (spec->tails[i].offset == subject->base_length)
+            return trove__wild_match(spec->tails[i].wild, name, length);
+    }
+    return false;
+}
+
+static bool is_in_folder_of_that_name(const struct trove__spec *spec, const struct subject *subject)
+{
+    return subject->base_length > spec->plain && subject->base_length < spec->length &&
+           equal(spec, subject->path, spec->path, 0, subject->base_length);
+}
+
 /* Whether something below the folder might match the pattern: they agree as far as both are plain. */
 static bool may_match_below(const struct trove__spec *spec, const struct subject *subject)
 {
@@ -131,7 +157,8 @@ static enum trove__interest match_half(const struct trove__pathspec *pathspec,
             return TROVE__INTEREST_YES;
         if (spec->wild == NULL)
             continue;
-        if (matches_wildcards(spec, subject))
+        if (is_in_folder_of_that_name(spec, subject) ? matches_tail(spec, subject)
+                                                     : matches_wildcards(spec, subject))
             return TROVE__INTEREST_YES;
         if (pathspec->recursive && subject->folder && may_match_below(spec, subject))
             return TROVE__INTEREST_YES;

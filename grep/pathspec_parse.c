@@ -235,9 +235,39 @@ static bool has_wildcard(const char *text)
     return text[strcspn(text, "*?[\\")] != '\0';
 }
 
+static int compile(const struct trove__spec *spec, const char *pattern, struct trove__wild **ret)
+{
+    return trove__wild_compile(pattern, (spec->magic & TROVE__MAGIC_GLOB) != 0,
+                               (spec->magic & TROVE__MAGIC_ICASE) != 0, ret);
+}
+
+static int prepare_tails(struct trove__spec *spec)
+{
+    size_t count = 0;
+
+    for (size_t i = spec->plain; i < spec->length; i++)
+        count += spec->path[i] == '/';
+    if (count == 0)
+        return 0;
+    spec->tails = trove__calloc(count, sizeof(spec->tails[0]));
+    if (spec->tails == NULL)
+        return -ENOMEM;
+    for (size_t i = spec->plain; i < spec->length; i++) {
+        struct trove__spec_tail *tail = &spec->tails[spec->tail_count];
+        if (spec->path[i] != '/')
+            continue;
+        tail->offset = i + 1;
+        if (compile(spec, spec->path + i + 1, &tail->wild) < 0)
+            return -ENOMEM;
+        spec->tail_count++;
+    }
+    return 0;
+}
+
 static int prepare_wildcards(struct trove__spec *spec, bool no_wildcards)
 {
     const char *rest;
+    int r;
 
     spec->plain = spec->length;
     if (no_wildcards || (spec->magic & TROVE__MAGIC_LITERAL))
@@ -250,8 +280,8 @@ static int prepare_wildcards(struct trove__spec *spec, bool no_wildcards)
     rest = spec->path + spec->plain;
     if (!(spec->magic & TROVE__MAGIC_GLOB) && rest[0] == '*' && !has_wildcard(rest + 1))
         spec->suffix = rest + 1;
-    return trove__wild_compile(rest, (spec->magic & TROVE__MAGIC_GLOB) != 0,
-                               (spec->magic & TROVE__MAGIC_ICASE) != 0, &spec->wild);
+    r = compile(spec, rest, &spec->wild);
+    return r == 0 ? prepare_tails(spec) : r;
 }
 
 static int add_spec(struct trove__pathspec *pathspec, const char *word,
@@ -342,13 +372,21 @@ fail:
     return r;
 }
 
+static void destroy_spec(struct trove__spec *spec)
+{
+    for (size_t i = 0; i < spec->tail_count; i++)
+        trove__wild_destroy(spec->tails[i].wild);
+    trove__free(spec->tails);
+    trove__wild_destroy(spec->wild);
+    trove__free(spec->path);
+}
+
 void trove__pathspec_destroy(struct trove__pathspec *pathspec)
 {
     if (pathspec == NULL)
         return;
     for (size_t i = 0; pathspec->specs != NULL && i < pathspec->count; i++) {
-        trove__wild_destroy(pathspec->specs[i].wild);
-        trove__free(pathspec->specs[i].path);
+        destroy_spec(&pathspec->specs[i]);
     }
     trove__free(pathspec->specs);
     trove__free(pathspec);
