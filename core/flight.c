@@ -220,9 +220,13 @@ bool trove__flight_send(struct trove__unit *unit, struct trove__flight *flight)
         next = waiters_of(state) == 0 ? TROVE__FLIGHT_DROPPED : TROVE__FLIGHT_SENT;
         /* ACQ_REL [E5 state]: pairs with the other CASes on `state`. */
     } while (!trove__cas_acq_rel(&flight->state, &state, with_phase(state, next)));
-    if (next == TROVE__FLIGHT_DROPPED)
-        trove__flight_remove(unit, flight);
-    return next == TROVE__FLIGHT_SENT;
+    if (next == TROVE__FLIGHT_SENT)
+        return true;
+    trove__flight_remove(unit, flight);
+    /* ACQ_REL [E2 nodes]: nobody waits, so these nodes were abandoned; delivering frees them. */
+    trove__stream_deliver(unit, trove__exchange_acq_rel(&flight->nodes, TROVE__NODES_CLOSED),
+                          UINT_MAX);
+    return false;
 }
 
 /* The CAS that decides; true for one thread in a flight's life (I3). */

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_stream.c - answers in the order of arrival, with and without a running fetch.
+ */
+#include "fake_source.h"
+#include "support.h"
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct trove_want want(unsigned n)
+{
+    return (struct trove_want){fake_id(n), TROVE_BLOB};
+}
+
+static void add(struct trove_stream *stream, unsigned first, unsigned count)
+{
+    struct trove_want *wants = calloc(count, sizeof(*wants));
+    uintptr_t *tags = calloc(count, sizeof(*tags));
+
+    for (unsigned i = 0; i < count; i++) {
+        wants[i] = want(first + i);
+        tags[i] = first + i;
+    }
+    assert_int_equal(trove_stream_add(stream, wants, tags, count, NULL), 0);
+    free(wants);
+    free(tags);
+}
+
+/* Takes COUNT answers, each of which must be right. */
+static void take(struct trove_stream *stream, unsigned count)
+{
+    struct trove_result result;
+    struct trove_error err;
+
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(trove_stream_next(stream, NULL, &result, &err), 1);
+        assert_int_equal(check_result(&result, (unsigned)result.tag), 0);
+    }
+}
+
+/* Goal: what goes in comes out, once each, with its tag; then nothing is outstanding. */
+static void stream__in_and_out(void **state)
+{
+    struct fake_source source;
+    struct trove_result result;
+    struct trove_stream *stream;
+    struct trove *cache;
+
+    (void)state;
+    fake_source_init(&source, NULL);
+    cache = fake_open(&source, NULL);
+    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
+    assert_int_equal(trove_stream_next(stream, NULL, &result, NULL), 0);
+    add(stream, 0, 3000);
+    take(stream, 3000);
+    assert_int_equal(trove_stream_next(stream, NULL, &result, NULL), 0);
+    add(stream, 2990, 20); /* hits and misses */
+    take(stream, 20);
+    trove_stream_close(stream);
+    assert_int_equal(source.ids, 3010);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+/* Goal: absent ids are answered as such, with a message. */
+static void stream__absent(void **state)
+{
+    struct fake_source source;
+    struct trove_result result;
+    struct trove_stream *stream;
+    struct trove_error err;
+    struct trove *cache;
+
+    (void)state;
+    fake_source_init(&source, NULL);
+    cache = fake_open(&source, NULL);
+    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
+    add(stream, FAKE_OBJECTS, 1);
+    assert_int_equal(trove_stream_next(stream, NULL, &result, &err), 1);
+    assert_int_equal(result.status, -ENOENT);
+    assert_int_equal(result.tag, FAKE_OBJECTS);
+    assert_int_equal(err.code, -ENOENT);
+    assert_true(err.message[0] != '\0');
+    trove_stream_close(stream);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+/* Goal: more ids than flights: all are answered. */
+static void stream__beyond_flights_max(void **state)
+{
+    struct trove_options options;
+    struct fake_source source;
+    struct trove_stream *stream;
+    struct trove *cache;
+
+    (void)state;
+    fake_options(&options);
+    options.flights_max = 10;
+    fake_source_init(&source, NULL);
+    cache = fake_open(&source, &options);
+    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
+    add(stream, 0, 500);
+    take(stream, 500);
+    trove_stream_close(stream);
+    assert_true(source.largest <= 10);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+/* Half of what is wanted, then stops until the test lets it go on. */
+static int half_way(struct fake_source *source, const struct trove_request *request,
+                    struct trove_sink *sink, struct trove_error *err)
+{
+    int r;
+
+    (void)err;
+    if (request->by_id)
+        return fake_answer(request, sink);
+    for (unsigned n = 0; n < 50; n++) {
+        r = fake_give(sink, n, TROVE_GIVE_DEFAULT);
+        if (r < 0)
+            return r;
+    }
+    if (!latch_wait_or_cancel(&source->go, request->until.cancel))
+        return -ECANCELED;
+    for (unsigned n = 50; n < 90; n++) {
+        r = fake_give(sink, n, TROVE_GIVE_DEFAULT);
+        if (r < 0)
+            return r;
+    }
+    trove_sink_done(sink);
+    return 0;
+}
+
+static struct trove_fetch *start(struct trove *cache, const struct trove_until *until)
+{
+    struct trove_want one = want(0);
+    struct trove_fetch_options options = {.wants = &one, .want_count = 1};
+    struct trove_fetch *fetch;
+
+    assert_int_equal(trove_fetch_start(cache, &options, until, &fetch, NULL), 0);
+    return fetch;
+}
+
+/* Goal: a source stops after half of its objects: every id of the first half is answered before one more is given; ids
+ * of the second half are not asked for while the fetch runs; what the fetch did not bring is asked for when it ended. */
+static void stream__first_half_before_the_second(void **state)
+{
+    struct fake_source source;
+    struct trove_result result;
+    struct trove_fetch_result fetched;
+    struct trove_stream *stream;
+    struct trove_fetch *fetch;
+    struct trove_until soon;
+    struct trove *cache;
+
+    (void)state;
+    fake_source_init(&source, half_way);
+    cache = fake_open(&source, NULL);
+    fetch = start(cache, NULL);
+    assert_int_equal(trove_stream_open(cache, fetch, &stream, NULL), 0);
+    add(stream, 0, 100);
+    take(stream, 50);
+    soon = trove_until_ms(1, NULL);
+    assert_int_equal(trove_stream_next(stream, &soon, &result, NULL), -ETIMEDOUT);
+    assert_int_equal(source.requests, 1);
+    assert_false(trove_fetch_is_done(fetch));
+    latch_open(&source.go);
+    take(stream, 50);
+    assert_int_equal(trove_stream_next(stream, NULL, &result, NULL), 0);
+    assert_int_equal(trove_fetch_wait(fetch, NULL, &fetched, NULL), 0);
+    assert_int_equal(fetched.objects, 90);
+    assert_int_equal(source.requests, 2);
+    assert_int_equal(source.ids, 1 + 10);
+    trove_stream_close(stream);
+    trove_fetch_free(fetch);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+/* Goal: a plain resolve of a parked id does not wait for the end of the fetch. */
+static void stream__resolve_takes_parked_ids_along(void **state)
+{
+    struct fake_source source;
+    struct trove_result result;
+    struct trove_stream *stream;
+    struct trove_fetch *fetch;
+    struct trove_oid id = fake_id(95);
+    struct trove *cache;
+
+    (void)state;
+    fake_source_init(&source, half_way);
+    cache = fake_open(&source, NULL);
+    fetch = start(cache, NULL);
+    assert_int_equal(trove_stream_open(cache, fetch, &stream, NULL), 0);
+    add(stream, 95, 1);
+    assert_int_equal(trove_resolve(cache, &id, TROVE_BLOB, NULL, &result, NULL), 0);
+    assert_int_equal(result.how, TROVE_JOINED);
+    assert_int_equal(check_result(&result, 95), 0);
+    take(stream, 1);
+    assert_false(trove_fetch_is_done(fetch));
+    trove_stream_close(stream);
+    trove_fetch_free(fetch); /* cancels */
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+struct takers {
+    struct trove_stream *stream;
+    atomic_uint taken, wrong;
+};
+
+static void add_and_take(void *context, unsigned index)
+{
+    struct takers *takers = context;
+    struct trove_result result;
+
+    if (index < 4)
+        add(takers->stream, index * 1000, 1000);
+    while (trove_stream_next(takers->stream, NULL, &result, NULL) == 1) {
+        atomic_fetch_add(&takers->taken, 1);
+        if (check_result(&result, (unsigned)result.tag))
+            atomic_fetch_add(&takers->wrong, 1);
+    }
+}
+
+/* Goal: several threads add and take; everything is taken once, and all end. */
+static void stream__many_threads(void **state)
+{
+    struct fake_source source;
+    struct takers takers = {0};
+    struct trove_result result;
+    struct trove *cache;
+
+    (void)state;
+    fake_source_init(&source, NULL);
+    cache = fake_open(&source, NULL);
+    assert_int_equal(trove_stream_open(cache, NULL, &takers.stream, NULL), 0);
+    run_threads(12, add_and_take, &takers);
+    while (trove_stream_next(takers.stream, NULL, &result, NULL) == 1) {
+        takers.taken++;
+        assert_int_equal(check_result(&result, (unsigned)result.tag), 0);
+    }
+    assert_int_equal(takers.wrong, 0);
+    assert_int_equal(takers.taken, 4000);
+    assert_int_equal(source.ids, 4000);
+    trove_stream_close(takers.stream);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+static int hold(struct fake_source *source, const struct trove_request *request,
+                struct trove_sink *sink, struct trove_error *err)
+{
+    (void)err;
+    if (atomic_load(&source->requests) == 1 &&
+        !latch_wait_or_cancel(&source->go, request->until.cancel))
+        return -ECANCELED;
+    return fake_answer(request, sink);
+}
+
+/* Goal: closing a stream forgets what is outstanding: the unsent is never sent, answers nobody took are unpinned. */
+static void stream__close_drops_the_unsent(void **state)
+{
+    struct trove_options options;
+    struct fake_source source;
+    struct trove_stream *stream;
+    struct trove *cache;
+    struct trove_result result;
+    struct trove_oid id = fake_id(5000);
+
+    (void)state;
+    fake_options(&options);
+    options.requests_at_once = 1;
+    fake_source_init(&source, hold);
+    cache = fake_open(&source, &options);
+    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
+    add(stream, 0, 1);
+    latch_wait(&source.started);
+    add(stream, 1, 100);
+    wait_for_flights(cache, 101);
+    trove_stream_close(stream);
+    latch_open(&source.go);
+    assert_int_equal(trove_resolve(cache, &id, TROVE_BLOB, NULL, &result, NULL), 0);
+    assert_int_equal(check_result(&result, 5000), 0);
+    wait_for_flights(cache, 0);
+    assert_int_equal(source.ids, 2);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+/* Goal: a stream left open over close gives what was answered and then says -ECANCELED. */
+static void stream__survives_the_cache(void **state)
+{
+    struct fake_source source;
+    struct trove_stream *stream;
+    struct trove_result result;
+    struct trove *cache;
+    int canceled = 0, right = 0, r;
+
+    (void)state;
+    fake_source_init(&source, hold);
+    cache = fake_open(&source, NULL);
+    assert_int_equal(trove_put(cache, TROVE_BLOB, "x", 1, NULL, NULL), 0);
+    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
+    add(stream, 0, 10);
+    latch_wait(&source.started);
+    assert_int_equal(trove_close(cache, NULL), 0);
+    while ((r = trove_stream_next(stream, NULL, &result, NULL)) == 1) {
+        canceled += result.status == -ECANCELED;
+        right += result.status == 0;
+        trove_unpin(result.object);
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(right + canceled, 10);
+    assert_true(canceled > 0);
+    assert_int_equal(trove_stream_add(stream, &(struct trove_want){0}, NULL, 1, NULL), -ECANCELED);
+    trove_stream_close(stream);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stream__in_and_out),
+        cmocka_unit_test(stream__absent),
+        cmocka_unit_test(stream__beyond_flights_max),
+        cmocka_unit_test(stream__first_half_before_the_second),
+        cmocka_unit_test(stream__resolve_takes_parked_ids_along),
+        cmocka_unit_test(stream__many_threads),
+        cmocka_unit_test(stream__close_drops_the_unsent),
+        cmocka_unit_test(stream__survives_the_cache),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
