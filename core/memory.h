@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-void *trove__malloc(size_t size);                /* NULL when there is none; size 0 gives a unique pointer */
+void *trove__malloc(size_t size); /* NULL when there is none; size 0 gives a unique pointer */
 void *trove__calloc(size_t count, size_t size);  /* checks the product */
 void *trove__realloc(void *memory, size_t size); /* on failure MEMORY is untouched */
 char *trove__strdup(const char *text);

@@ -9,7 +9,7 @@
 #define PINS_OFFSET_MIN 64 /* the header is at offset 0: pins are never on its line */
 
 /* pins, then the ledger's address, unaligned: together 12 bytes behind the NUL. */
-#define TRAILER_BYTES (sizeof(atomic_uint) + sizeof(struct trove__ledger *))
+#define TRAILER_BYTES (sizeof(atomic_uint) + sizeof(void *))
 
 /* Where pins are; SIZE is known to be small enough. */
 static size_t trailer_offset(enum trove_algo algo, uint64_t size)
@@ -29,12 +29,23 @@ static atomic_uint *pins_of(const struct trove_object *object)
     return (atomic_uint *)((uintptr_t)object + trailer_offset(object->algo, object->size));
 }
 
+/* The trailer's second part: the ledger's address, or the link of a retired object. */
+static void *trailer_pointer(const struct trove_object *object)
+{
+    void *pointer;
+
+    memcpy(&pointer, (const unsigned char *)pins_of(object) + sizeof(atomic_uint), sizeof(pointer));
+    return pointer;
+}
+
+static void set_trailer_pointer(struct trove_object *object, void *pointer)
+{
+    memcpy((unsigned char *)pins_of(object) + sizeof(atomic_uint), &pointer, sizeof(pointer));
+}
+
 static struct trove__ledger *ledger_of(const struct trove_object *object)
 {
-    struct trove__ledger *ledger;
-
-    memcpy(&ledger, (const unsigned char *)pins_of(object) + sizeof(atomic_uint), sizeof(ledger));
-    return ledger;
+    return trailer_pointer(object);
 }
 
 static size_t usable_of(const struct trove_object *object)
@@ -84,7 +95,7 @@ struct trove_object *trove__object_create(struct trove__ledger *ledger, enum tro
     atomic_init(&object->state, 0);
     ((unsigned char *)object)[trove__object_header_bytes(algo) + size] = 0;
     atomic_init(pins_of(object), 1);
-    memcpy((unsigned char *)pins_of(object) + sizeof(atomic_uint), &ledger, sizeof(ledger));
+    set_trailer_pointer(object, ledger);
     return object;
 }
 
@@ -118,6 +129,21 @@ void trove__object_come_inside(struct trove_object *object)
 
     trove__sub_relaxed(&ledger->outside_bytes, usable_of(object)); /* RELAXED: a sum */
     trove__ledger_unref(ledger);
+}
+
+void trove__object_set_link(struct trove_object *object, struct trove_object *next)
+{
+    set_trailer_pointer(object, next);
+}
+
+struct trove_object *trove__object_link(const struct trove_object *object)
+{
+    return trailer_pointer(object);
+}
+
+void trove__object_unlink(struct trove_object *object, struct trove__ledger *ledger)
+{
+    set_trailer_pointer(object, ledger);
 }
 
 /* Ends one pin; true when it was the last. */

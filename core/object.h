@@ -73,6 +73,12 @@ void trove__object_destroy(struct trove_object *object);
 void trove__object_go_outside(struct trove_object *object);
 void trove__object_come_inside(struct trove_object *object);
 
+/* Chains retired objects through their trailers, where the ledger's address is otherwise (reclaim.c I4). unlink puts
+ * LEDGER back. Readers of the object see nothing of it. */
+void trove__object_set_link(struct trove_object *object, struct trove_object *next);
+struct trove_object *trove__object_link(const struct trove_object *object);
+void trove__object_unlink(struct trove_object *object, struct trove__ledger *ledger);
+
 /* Ends the cache's pin of an object that no section can see any more. Returns true when somebody else still holds the
  * object, which is outside from now on. */
 bool trove__object_release(struct trove_object *object);

@@ -1,12 +1,41 @@
 // SPDX-License-Identifier: MIT
 /*
- * rcu.h - read sections and grace periods.
+ * rcu.h - read sections and grace periods, with two back ends behind the same five calls.
+ *
+ * The real one is liburcu-bp, inlined: a section costs 2 ns, threads register themselves at their first section and
+ * leave at their exit. ThreadSanitizer sees neither its membarrier nor its inline assembly, so builds for it (and for
+ * schedule explorers) define TROVE_RCU_VISIBLE and get epoch words in seq_cst C11, in rcu.c: slow, plain, and every
+ * access an edge that the tool can see.
+ *
+ * EDGES (of whichever back end)
+ *   E1 section   section_leave() -> grace_period()    all reads of a section happen before what follows a grace period
+ *                                                     that began after the section did
+ *   E2 grace     grace_period() -> section_enter()    what preceded a grace period is seen by every section that the
+ *                                                     grace period did not wait for
+ *
+ * PROGRESS  enter and leave are wait-free after a thread's first enter, which may block briefly. grace_period() blocks
+ *           until the sections that are open have ended.
+ * LIMITS    fork() inside a section hangs when a grace period is waiting for that section (liburcu-bp holds its lock
+ *           meanwhile, and its fork handler wants it).
+ * TESTS     tests/unit/test_rcu.c, in each preset against that preset's back end.
  */
 #ifndef TROVE_CORE_RCU_H
 #define TROVE_CORE_RCU_H
 
 #include <stdbool.h>
+
+#ifdef TROVE_RCU_VISIBLE
+
+void trove__section_enter(void);
+void trove__section_leave(void);
+bool trove__section_ongoing(void);
+void trove__grace_period(void);
+
+#else
+
+#ifndef __SANITIZE_ADDRESS__
 #define _LGPL_SOURCE 1 /* liburcu's inline versions: 2 ns a section instead of 10 */
+#endif /* they use a misaligned record of liburcu's, which UBSan (in the asan preset) would report */
 #include <urcu/urcu-bp.h>
 
 static inline void trove__section_enter(void)
@@ -29,5 +58,13 @@ static inline void trove__grace_period(void)
 {
     urcu_bp_synchronize_rcu();
 }
+
+#endif
+
+/* What the fork handlers of life.c call: before fork(), then one of the others. Nothing but the forking thread's own
+ * registration survives in the child. */
+void trove__rcu_before_fork(void);
+void trove__rcu_after_fork_parent(void);
+void trove__rcu_after_fork_child(void);
 
 #endif

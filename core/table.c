@@ -1,117 +1,485 @@
 // SPDX-License-Identifier: MIT
 /*
- * table.c - a plain locked map, in the place of the lock-free table while the rooms around it are built.
+ * table.c - the lock-free table: insert, remove, and what happens when two insert the same id.
+ *
+ * WHAT
+ *   A chain of one to three levels, oldest first. A level is an array of buckets of one cache line: a meta word and
+ *   seven slots (the words are described in table_find.h). An id may be in 16 buckets of a level: its home bucket, which
+ *   the top bits of its keyed hash name, and 15 more at an odd stride from other bits. SCAN ORDER of an id: levels oldest
+ *   first, in a level its steps, in a bucket its slots.
+ *
+ * INVARIANTS
+ *   I1 A reachable object is complete and immutable but for hint, state and pins.
+ *   I2 An object is in at most one unsealed slot. In two only while both are SEALED and one mover owns both.
+ *   I3 An object leaves its slot once: by one successful compare-and-swap to EMPTY, or by its mover's store. Who does it
+ *      starts the object's retirement, nobody else.
+ *   I4 The pass counter of class c in bucket b is at least the number of objects of class c that are in a slot of this
+ *      level and whose window passes b before it reaches them.
+ *   I5 A copy of an id is dropped as a duplicate, or moved, only while a copy later in scan order is live, or the id was
+ *      evicted during that very put. So an id that is present throughout a find, and not evicted during it, is found:
+ *      copies only ever move forward, and the find goes forward too.
+ *   I6 level.count is at least the number of slots in use of the level: added before a slot is taken, taken off after it
+ *      is cleared.
+ *   I7 A settled level gets no new object. So its count only falls, and reads 0 only when it is empty for ever.
+ *
+ * ROLES     Any thread finds, inserts, removes and helps to move, inside sections. One thread at a time calls service.
+ *
+ * SLOT STATES, and who makes them; nothing else happens to a slot, and there are no tombstones
+ *   EMPTY -> E             an insert's compare-and-swap, in the newest level it saw
+ *   E -> EMPTY             an eviction's or a deduplication's compare-and-swap
+ *   E -> E|SEALED          compare-and-swap; the winner is the object's only mover
+ *   EMPTY -> E|SEALED      the mover's compare-and-swap in a newer level
+ *   E|SEALED -> EMPTY      the mover's store in the older level
+ *   E|SEALED -> E          the mover's store in the newer level
+ *   A word other than EMPTY cannot come back inside a section, because its object is not freed meanwhile; the
+ *   compare-and-swap from EMPTY assumes nothing but emptiness. So there is no ABA.
+ *
+ * PROTOCOL
+ *   find    table_find.h: the home bucket of the oldest level at once; when that does not decide, every slot in scan
+ *           order, the pass counter after the slots of its bucket, `next` after the slots of its level. A vector load has
+ *           no order between its lanes, so a copy that moves forward inside one bucket could be missed; who drops an
+ *           earlier copy therefore counts up its home bucket's seq first, and a find that missed and sees seq changed
+ *           scans again in strict order, which needs no seq (a plain loop, once: no retry).
+ *   insert  (1) find; found: done. (2) In the newest level take the first EMPTY slot of the window: pass counters of
+ *           the buckets passed, level count, then compare-and-swap; lost: undo, back to (1). (3) Full fence, then scan
+ *           for another word with the id. Later than mine: drop mine, the answer is the other. Earlier and not SEALED:
+ *           drop that one. SEALED: its mover does this for it.
+ *           Two inserts of one id cannot both miss the other in (3): each scans after its fence what the other wrote
+ *           before its own (E3). Both drop the earlier copy, whichever that is; the one compare-and-swap decides.
+ *   remove  find the word by address in scan order (a moving object moves forward), compare-and-swap it to EMPTY.
+ *   grow    table_grow.c. A level is settled one grace period after `next` was published: every section that may have
+ *           taken this level for the newest has ended. Only then are its objects moved.
+ *
+ * EDGES     (each label stands at both of its ends)
+ *   E1 publish-entry   take_slot() -> trove__table_find(), trove__scan_next()      all of the object
+ *   E2 publish-level   publish_level() -> newest_level(), trove__scan_next(), trove__table_find()    the level, zeroed
+ *   E3 dedupe          take_slot(), fence -> resolve_duplicates()                  a store-load pair: slot, fence, scan
+ *   E4 pass            count_pass() -> trove__scan_next(), trove__table_find()     counter before slot; read after slots
+ *   E5 seq             drop_copy() -> trove__table_find()                          seq before the clear; read around
+ *   E6 head            switch_head() -> trove__scan_begin(), trove__table_find()   the next level as the oldest
+ *   E7 moved           move_sealed() -> trove__scan_next()                         the newer slot before the older's EMPTY
+ *   E8 settled         trove__table_service() -> movers                            the grace period is over
+ *   E9 clear           clear_slot() -> count_pass() undo                           the slot before its counters
+ *
+ * PROGRESS  find: wait-free, at most 3 x 16 x 7 slots twice. insert: lock-free; a retry means that somebody else took the
+ *           slot. remove: lock-free. A thread stopped anywhere holds up nobody: at worst one slot stays SEALED, its
+ *           object is found but cannot be evicted, and its level cannot be freed.
+ * LIMITS    2^16 drops of duplicates in one home bucket during one vector load would make seq look unchanged. A level
+ *           has at least 64 buckets, so that the 16 buckets of a window differ. Addresses have 47 bits.
+ * TESTS     tests/unit/test_table.c (I1 to I6, growth, full windows), tests/stress/test_table_stress.c (I5 as "once seen,
+ *           seen until removed", I2 and I3 as a count of unlinks), the TSan preset for E1 to E9.
+ * SOURCES   Purcell, Harris: Non-blocking hashtables with open addressing (insert, then resolve). Maier, Sanders,
+ *           Dementiev: Concurrent hash tables: fast and general? (high-bit index). Bronson, Shi: F14 (overflow counts).
  */
 #include "core/table.h"
 #include "core/memory.h"
+#include "core/table_internal.h"
 #include <errno.h>
-#include <pthread.h>
-#include <string.h>
 
-struct trove__table {
-    pthread_mutex_t lock;
-    enum trove_algo algo;
-    size_t count, size;
-    struct trove_object **slots; /* linear probing, at most half full, nothing is ever removed */
-};
+/* --- scanning in order -------------------------------------------------------------------------------------------- */
 
-int trove__table_create(enum trove_algo algo, struct trove__table **ret_table)
+void trove__scan_begin(struct trove__scan *scan, struct trove__table *table, uint64_t hash)
 {
-    struct trove__table *table = trove__calloc(1, sizeof(*table));
-
-    if (table == NULL)
-        return -ENOMEM;
-    table->size = 1024;
-    table->slots = trove__calloc(table->size, sizeof(*table->slots));
-    if (table->slots == NULL) {
-        trove__free(table);
-        return -ENOMEM;
-    }
-    table->algo = algo;
-    pthread_mutex_init(&table->lock, NULL);
-    *ret_table = table;
-    return 0;
+    /* ACQUIRE [E6 head]: pairs with RELEASE in switch_head(). */
+    scan->level = trove__load_acquire(&table->head);
+    scan->hash = hash;
+    scan->step = 0;
+    scan->slot = -1;
 }
 
-void trove__table_destroy(struct trove__table *table)
+/* After the last slot of a bucket: on to the next bucket, or level. */
+static void scan_leave_bucket(struct trove__scan *scan, struct trove__bucket *bucket)
 {
-    if (table == NULL)
+    /* ACQUIRE [E4 pass]: after the slots (their loads are acquire); pairs with count_pass(). */
+    uint64_t meta = trove__load_acquire(&bucket->meta);
+
+    scan->slot = -1;
+    if (++scan->step < TROVE__STEPS &&
+        (meta >> trove__pass_shift(scan->hash) & TROVE__PASS_MAX) != 0)
         return;
-    for (size_t i = 0; i < table->size; i++)
-        if (table->slots[i] != NULL)
-            trove__object_release(table->slots[i]);
-    pthread_mutex_destroy(&table->lock);
-    trove__free(table->slots);
-    trove__free(table);
+    /* ACQUIRE [E2 publish-level]: after the slots, never before; pairs with publish_level(). A slot that a mover emptied
+     * was loaded with acquire [E7 moved], so the level it moved to is seen here. */
+    scan->level = trove__load_acquire(&scan->level->next);
+    scan->step = 0;
 }
 
-/* Until the real hash comes: ids are their own hash. */
-static uint64_t position_of(const uint8_t *id)
+bool trove__scan_next(struct trove__scan *scan, uint64_t *ret_word)
 {
+    uint64_t tag = trove__tag_of(scan->hash);
+
+    while (scan->level != NULL) {
+        struct trove__bucket *bucket = trove__bucket_at(scan->level, scan->hash, scan->step);
+
+        while (++scan->slot < TROVE__SLOTS) {
+            /* ACQUIRE [E1 publish-entry], [E7 moved]: pairs with take_slot() and with move_sealed(). */
+            uint64_t word = trove__load_acquire(&bucket->slots[scan->slot]);
+
+            if (word >> TROVE__TAG_SHIFT == tag) {
+                *ret_word = word;
+                return true;
+            }
+        }
+        scan_leave_bucket(scan, bucket);
+    }
+    return false;
+}
+
+struct trove_object *trove__table_find_slow(struct trove__table *table, const uint8_t *id,
+                                            uint64_t hash, enum trove_algo algo)
+{
+    struct trove__scan scan;
     uint64_t word;
 
-    memcpy(&word, id, sizeof(word));
-    return word;
+    trove__scan_begin(&scan, table, hash);
+    while (trove__scan_next(&scan, &word))
+        if (trove__id_equal(trove__object_of(word), id, algo))
+            return trove__object_of(word);
+    return NULL;
 }
 
-static struct trove_object **slot_locked(struct trove__table *table, const uint8_t *id)
-{
-    size_t i = position_of(id) & (table->size - 1);
+/* --- taking and clearing one slot --------------------------------------------------------------------------------- */
 
-    while (table->slots[i] != NULL &&
-           memcmp(table->slots[i]->id, id, trove_oid_bytes(table->algo)) != 0)
-        i = (i + 1) & (table->size - 1);
-    return &table->slots[i];
+/* Adds 1 to the class's counter in BUCKET; false when it is at its maximum. */
+static bool count_pass(struct trove__bucket *bucket, uint64_t hash)
+{
+    unsigned shift = trove__pass_shift(hash);
+    uint64_t meta =
+        trove__load_relaxed(&bucket->meta); /* RELAXED: a guess, the exchange checks it */
+
+    do {
+        if ((meta >> shift & TROVE__PASS_MAX) == TROVE__PASS_MAX)
+            return false;
+        /* RELEASE [E4 pass]: the slot's own compare-and-swap, which follows, is what makes this visible first; a find
+         * that sees the slot's neighbour cleared by a drop has acquired that drop, which came after both. */
+    } while (!trove__cas_release(&bucket->meta, &meta, meta + ((uint64_t)1 << shift)));
+    return true;
 }
 
-static int grow_locked(struct trove__table *table)
+/* Takes back the counters of the first STEPS buckets. */
+static void uncount_passes(struct trove__level *level, uint64_t hash, unsigned steps)
 {
-    struct trove_object **old = table->slots;
-    size_t old_size = table->size;
-    struct trove_object **slots = trove__calloc(old_size * 2, sizeof(*slots));
-
-    if (slots == NULL)
-        return -ENOMEM;
-    table->slots = slots;
-    table->size = old_size * 2;
-    for (size_t i = 0; i < old_size; i++)
-        if (old[i] != NULL)
-            *slot_locked(table, old[i]->id) = old[i];
-    trove__free(old);
-    return 0;
+    for (unsigned step = 0; step < steps; step++)
+        /* RELEASE [E9 clear]: after the slot was cleared, so that no counter is too low for a live object (I4). */
+        trove__sub_release(&trove__bucket_at(level, hash, step)->meta,
+                           (uint64_t)1 << trove__pass_shift(hash));
 }
 
-struct trove_object *trove__table_find(struct trove__table *table, const uint8_t *id, uint64_t hash)
+static bool count_passes(struct trove__level *level, uint64_t hash, unsigned steps)
 {
-    struct trove_object *found;
+    for (unsigned step = 0; step < steps; step++) {
+        if (!count_pass(trove__bucket_at(level, hash, step), hash)) {
+            uncount_passes(level, hash, step);
+            return false;
+        }
+    }
+    return true;
+}
 
-    (void)hash;
-    pthread_mutex_lock(&table->lock);
-    found = *slot_locked(table, id);
-    pthread_mutex_unlock(&table->lock);
-    return found;
+/* After a slot at STEP was cleared: its counters and its level's count, in this order or another, but after. */
+void trove__slot_cleared(struct trove__level *level, uint64_t hash, unsigned step)
+{
+    uncount_passes(level, hash, step); /* [E9 clear] */
+    trove__sub_release(
+        &level->count,
+        1); /* [E9 clear]: I6; trove__table_is_empty() and switch_head() acquire it */
+}
+
+/* 0, -EAGAIN (somebody else took the slot), -ENOSPC (a counter is at its maximum). */
+static int take_slot(struct trove__level *level, uint64_t hash, unsigned step, unsigned slot,
+                     uint64_t word)
+{
+    uint64_t empty = 0;
+
+    if (!count_passes(level, hash, step))
+        return -ENOSPC;
+    trove__add_relaxed(&level->count,
+                       1); /* RELAXED: the compare-and-swap below publishes it with the slot (I6) */
+    /* SEQ_CST [E1 publish-entry], [E3 dedupe]: pairs with the acquire loads of finds; failure loads nothing that is used. */
+    if (trove__cas_seq_cst(&trove__bucket_at(level, hash, step)->slots[slot], &empty, word))
+        return 0;
+    trove__slot_cleared(level, hash, step);
+    return -EAGAIN;
+}
+
+int trove__place(struct trove__level *level, uint64_t hash, uint64_t word,
+                 struct trove__place *ret_place)
+{
+    for (unsigned step = 0; step < TROVE__STEPS; step++) {
+        struct trove__bucket *bucket = trove__bucket_at(level, hash, step);
+
+        for (unsigned slot = 0; slot < TROVE__SLOTS; slot++) {
+            int r;
+
+            if (trove__load_relaxed(&bucket->slots[slot]) != 0) /* RELAXED: the exchange decides */
+                continue;
+            r = take_slot(level, hash, step, slot, word);
+            if (r == 0)
+                *ret_place = (struct trove__place){level, step, slot};
+            return r;
+        }
+    }
+    return -ENOSPC;
+}
+
+/* --- one id, two copies ------------------------------------------------------------------------------------------- */
+
+static bool is_later(const struct trove__scan *scan, const struct trove__place *place)
+{
+    if (scan->level != place->level)
+        return scan->level->number > place->level->number;
+    if (scan->step != place->step)
+        return scan->step > place->step;
+    return scan->slot > (int)place->slot;
+}
+
+/* Takes out WORD at PLACE as a duplicate: true when this call did it, and the caller owns the retirement. */
+static bool drop_copy(const struct trove__place *place, uint64_t hash, uint64_t word)
+{
+    /* RELEASE [E5 seq]: before the clear; a vector load that misses the later copy and sees this slot cleared sees seq
+     * changed. Pairs with the two loads of meta in trove__table_find(). */
+    trove__add_release(&trove__home_of(place->level, hash)->meta, (uint64_t)1 << TROVE__SEQ_SHIFT);
+    /* ACQ_REL [E5 seq], [E4 pass]: whoever sees EMPTY here sees the later copy and its counters. */
+    if (!trove__cas_acq_rel(&trove__bucket_at(place->level, hash, place->step)->slots[place->slot],
+                            &word, 0))
+        return false;
+    trove__slot_cleared(place->level, hash, place->step);
+    return true;
+}
+
+struct trove_object *trove__resolve_duplicates(struct trove__table *table, uint64_t hash,
+                                               const struct trove__place *mine,
+                                               struct trove_object *object, bool *ret_dropped)
+{
+    struct trove__scan scan;
+    uint64_t word;
+
+    *ret_dropped = false;
+    /* [E3 dedupe]: my slot was written before, the others' are read after. Pairs with itself in the other insert. */
+    trove__fence_seq_cst();
+    trove__scan_begin(&scan, table, hash);
+    while (trove__scan_next(&scan, &word)) {
+        struct trove_object *other = trove__object_of(word);
+        struct trove__place place = {scan.level, scan.step, (unsigned)scan.slot};
+
+        if (other == object || !trove__id_equal(other, object->id, table->algo))
+            continue;
+        if (is_later(&scan, mine)) {
+            uint64_t own = trove__word_of(object, hash);
+
+            /* Lost: evicted, dropped by the other, or sealed by a mover, who resolves it in its new place. */
+            *ret_dropped = drop_copy(mine, hash, own);
+            return other;
+        }
+        if ((word & TROVE__SEALED) == 0 && drop_copy(&place, hash, word))
+            table->host.unlinked(table->host.context, other);
+    }
+    return NULL;
+}
+
+/* --- the calls ---------------------------------------------------------------------------------------------------- */
+
+struct trove__level *trove__newest_level(struct trove__table *table)
+{
+    /* ACQUIRE [E6 head], [E2 publish-level]: pair with switch_head() and publish_level(). */
+    struct trove__level *level = trove__load_acquire(&table->head), *next;
+
+    while ((next = trove__load_acquire(&level->next)) != NULL)
+        level = next;
+    return level;
+}
+
+static void wake_when_loaded(struct trove__table *table, struct trove__level *level)
+{
+    /* Not at every insert: where growing is refused, asking again and again would cost more than it brings. */
+    if ((trove__load_relaxed(&level->count) & 15) == 0 &&
+        trove__is_loaded(level)) /* RELAXED: a guess */
+        table->host.wake(table->host.context);
 }
 
 int trove__table_insert(struct trove__table *table, struct trove_object *object, uint64_t hash,
                         struct trove_object **ret_other)
 {
-    struct trove_object **slot;
-    int r = 0;
+    struct trove_object *other;
+    struct trove__place mine;
+    bool dropped;
+    int r;
 
-    (void)hash;
-    pthread_mutex_lock(&table->lock);
-    if ((table->count + 1) * 2 > table->size)
-        r = grow_locked(table);
-    if (r == 0) {
-        slot = slot_locked(table, object->id);
-        if (*slot != NULL) {
-            *ret_other = *slot;
-            r = -EEXIST;
-        } else {
-            *slot = object;
-            table->count++;
+    if (((uintptr_t)object & ~TROVE__ADDRESS) != 0)
+        return -ENOMEM;
+    do {
+        struct trove__level *newest;
+
+        other = trove__table_find_slow(table, object->id, hash, table->algo);
+        if (other != NULL) {
+            *ret_other = other;
+            return -EEXIST;
         }
+        newest = trove__newest_level(table);
+        r = trove__place(newest, hash, trove__word_of(object, hash), &mine);
+        if (r == -ENOSPC && trove__grow(table, newest, false) == 0)
+            r = -EAGAIN;
+    } while (r == -EAGAIN);
+    if (r < 0)
+        return r;
+    wake_when_loaded(table, mine.level);
+    other = trove__resolve_duplicates(table, hash, &mine, object, &dropped);
+    if (other == NULL)
+        return 0;
+    if (dropped)
+        table->host.unlinked(table->host.context, object);
+    *ret_other = other;
+    return 1;
+}
+
+int trove__table_remove(struct trove__table *table, struct trove_object *object, uint64_t hash)
+{
+    struct trove__scan scan;
+    uint64_t word;
+
+    trove__scan_begin(&scan, table, hash);
+    while (trove__scan_next(&scan, &word)) {
+        if (trove__object_of(word) != object)
+            continue;
+        if (word & TROVE__SEALED)
+            return -EBUSY;
+        /* ACQ_REL [E1 publish-entry]: takes over the object from its inserter before it is retired; failure acquires what
+         * the faster one did. */
+        if (trove__cas_acq_rel(&trove__bucket_at(scan.level, hash, scan.step)->slots[scan.slot],
+                               &word, 0)) {
+            trove__slot_cleared(scan.level, hash, scan.step);
+            return 0;
+        }
+        if (word & TROVE__SEALED)
+            return -EBUSY;
+        /* Cleared meanwhile: taken out, or moved on, and then it is further on in scan order. */
     }
-    pthread_mutex_unlock(&table->lock);
-    return r;
+    return -ENOENT;
+}
+
+struct trove_object *trove__table_victim(struct trove__table *table, uint64_t hash)
+{
+    struct trove__level *level = trove__newest_level(table);
+    struct trove_object *coldest = NULL;
+
+    for (unsigned i = 0; i < TROVE__STEPS * TROVE__SLOTS; i++) {
+        struct trove__bucket *bucket = trove__bucket_at(level, hash, i / TROVE__SLOTS);
+        /* ACQUIRE [E1 publish-entry]: pairs with take_slot(). */
+        uint64_t word = trove__load_acquire(&bucket->slots[i % TROVE__SLOTS]);
+        struct trove_object *object = trove__object_of(word);
+
+        /* RELAXED: hints guide, they decide nothing. */
+        if (word != 0 && (word & TROVE__SEALED) == 0 &&
+            (coldest == NULL ||
+             trove__load_relaxed(&object->hint) < trove__load_relaxed(&coldest->hint)))
+            coldest = object;
+    }
+    return coldest;
+}
+
+bool trove__table_is_empty(struct trove__table *table)
+{
+    /* ACQUIRE [E6 head]: pairs with switch_head(). */
+    struct trove__level *level = trove__load_acquire(&table->head);
+
+    /* Oldest first: a settled level that reads 0 stays empty (I7); the newest decides at the moment it is read, if it is
+     * still the newest afterwards. A level that is neither might get a late insert: not known to be empty. */
+    for (;;) {
+        struct trove__level *next;
+
+        if (trove__load_seq_cst(&level->count) != 0)
+            return false;
+        next = trove__load_seq_cst(&level->next); /* [E2 publish-level] */
+        if (next == NULL)
+            return true;
+        if (trove__load_acquire(&level->settled) == 0) /* [E8 settled] */
+            return false;
+        level = next;
+    }
+}
+
+uint64_t trove__table_entries_hint(struct trove__table *table)
+{
+    long count = trove__load_relaxed(&trove__newest_level(table)->count); /* RELAXED: a hint */
+
+    return count > 0 ? (uint64_t)count : 0;
+}
+
+struct trove__table_sizes trove__table_sizes(struct trove__table *table)
+{
+    struct trove__table_sizes sizes = {0};
+    /* ACQUIRE [E6 head], [E2 publish-level]: pair with switch_head() and publish_level(). */
+    struct trove__level *level = trove__load_acquire(&table->head);
+
+    for (; level != NULL; level = trove__load_acquire(&level->next)) {
+        long count = trove__load_relaxed(&level->count); /* RELAXED: a statistic */
+
+        sizes.bytes += level->bytes;
+        sizes.slots += (level->mask + 1) * TROVE__SLOTS;
+        sizes.entries += count > 0 ? (uint64_t)count : 0;
+        sizes.levels++;
+    }
+    return sizes;
+}
+
+void trove__table_each(struct trove__table *table,
+                       void (*fn)(void *context, struct trove_object *object), void *context)
+{
+    struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
+
+    for (; level != NULL; level = trove__load_acquire(&level->next)) /* [E2 publish-level] */
+        for (uint64_t b = 0; b <= level->mask; b++)
+            for (unsigned s = 0; s < TROVE__SLOTS; s++) {
+                /* ACQUIRE [E1 publish-entry]: pairs with take_slot(). */
+                uint64_t word = trove__load_acquire(&level->buckets[b].slots[s]);
+
+                if (word != 0)
+                    fn(context, trove__object_of(word));
+            }
+}
+
+int trove__table_init(struct trove__table *table, enum trove_algo algo, uint64_t first_bytes,
+                      uint64_t ahead_bytes, const struct trove__table_host *host,
+                      struct trove__reclaim *reclaim)
+{
+    uint64_t buckets = TROVE__BUCKETS_MIN;
+    struct trove__level *first;
+    int r;
+
+    table->algo = algo;
+    table->host = *host;
+    table->reclaim = reclaim;
+    table->ahead_bytes = ahead_bytes;
+    atomic_init(&table->head, NULL);
+    r = trove__secret_draw(&table->secret);
+    if (r < 0)
+        return r;
+    while (buckets * 2 * sizeof(struct trove__bucket) <= first_bytes)
+        buckets *= 2;
+    r = trove__level_create(table, buckets, 0, false, &first);
+    if (r < 0)
+        return r;
+    trove__store_release(&table->head, first); /* [E6 head] */
+    return 0;
+}
+
+static void release_one(void *context, struct trove_object *object)
+{
+    (void)context;
+    trove__object_release(object);
+}
+
+void trove__table_deinit(struct trove__table *table)
+{
+    struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
+
+    if (level == NULL)
+        return;
+    trove__table_each(table, release_one, NULL);
+    while (level != NULL) {
+        struct trove__level *next = trove__load_acquire(&level->next); /* [E2 publish-level] */
+
+        trove__level_destroy(level);
+        level = next;
+    }
+    trove__store_release(&table->head, NULL); /* [E6 head]: nobody is left to see it */
 }

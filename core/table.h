@@ -1,24 +1,93 @@
 // SPDX-License-Identifier: MIT
 /*
- * table.h - the map from ids to objects.
+ * table.h - the map from ids to objects: lock-free for writers, wait-free for readers.
+ *
+ * What each call promises is here; how it is kept is the opening comment of table.c. The find that `has` and `get` inline
+ * is in table_find.h. All calls but create, destroy and service are made inside a read section.
  */
 #ifndef TROVE_CORE_TABLE_H
 #define TROVE_CORE_TABLE_H
 
+#include "core/keyed_hash.h"
 #include "core/object.h"
+#include "core/reclaim.h"
 
-struct trove__table;
+struct trove__level;
 
-int trove__table_create(enum trove_algo algo, struct trove__table **ret_table);
-void trove__table_destroy(
-    struct trove__table *table); /* drops the cache's pin of everything in it */
+/* What the table needs from the rooms above it; called inside sections, never blocking. */
+struct trove__table_host {
+    /* OBJECT is in the table no more: another copy of its id stays. Called once for each object that the table takes out
+     * by itself. */
+    void (*unlinked)(void *context, struct trove_object *object);
+    /* Charges BYTES for a level, or refuses; and takes them back once the level's memory is free. */
+    bool (*reserve)(void *context, uint64_t bytes, bool may_evict);
+    void (*unreserve)(void *context, uint64_t bytes);
+    /* Something for trove__table_service() to do. */
+    void (*wake)(void *context);
+    void *context;
+};
 
-/* In a section: rcu-borrow. NULL when it is not there. */
-struct trove_object *trove__table_find(struct trove__table *table, const uint8_t *id,
-                                       uint64_t hash);
+struct trove__table {
+    /* READ-MOSTLY: every find */
+    _Alignas(TROVE__LINE_BYTES) _Atomic(struct trove__level *) head; /* the oldest level */
+    enum trove_algo algo;
+    struct trove__secret secret;
+    /* writers */
+    struct trove__table_host host;
+    struct trove__reclaim *reclaim;
+    uint64_t ahead_bytes; /* how large a last level may be without need */
+};
 
-/* In a section. 0: inserted; -EEXIST: *RET_OTHER has the id (rcu-borrow); -ENOMEM. */
+/* What the smallest first level is charged with. */
+uint64_t trove__table_bytes_min(void);
+
+/* The first level has about FIRST_BYTES; the last of a chain is made ahead of need up to AHEAD_BYTES. 0, -ENOMEM, -ECACHE_OVERFULL (the host refused the first level), or what drawing the secret failed with. */
+int trove__table_init(struct trove__table *table, enum trove_algo algo, uint64_t first_bytes,
+                      uint64_t ahead_bytes, const struct trove__table_host *host,
+                      struct trove__reclaim *reclaim);
+
+/* Releases every object in it (the cache's pin) and all levels. No concurrent calls. */
+void trove__table_deinit(struct trove__table *table);
+
+static inline uint64_t trove__table_hash(const struct trove__table *table, const uint8_t *id)
+{
+    return trove__keyed_hash(&table->secret, id, table->algo);
+}
+
+/* OBJECT, complete, holds the cache's pin. Lock-free.
+ * 0: inserted. -EEXIST: *RET_OTHER (rcu-borrow) has the id; OBJECT is not in the table and no reader has it.
+ * 1: OBJECT was published for a moment and then lost to *RET_OTHER, which has the id: the table has unlinked it, or
+ * somebody else has. -ENOSPC: no slot and no growth. -ENOMEM: an address that does not fit a slot. */
 int trove__table_insert(struct trove__table *table, struct trove_object *object, uint64_t hash,
                         struct trove_object **ret_other);
+
+/* Takes OBJECT out. Lock-free. 0: by this call, which now owns its retirement. -ENOENT: somebody else did.
+ * -EBUSY: it is just being moved. */
+int trove__table_remove(struct trove__table *table, struct trove_object *object, uint64_t hash);
+
+/* Among the objects in the way of an insert that got -ENOSPC, one that was used least. rcu-borrow, or NULL. */
+struct trove_object *trove__table_victim(struct trove__table *table, uint64_t hash);
+
+/* Moves some slots of an old level to a newer one, if there is something to move. Lock-free, bounded. */
+void trove__table_help(struct trove__table *table);
+
+/* Outside sections, one thread at a time (the reclaimer): grows ahead, waits for grace periods, moves. Returns true when
+ * it got something done. */
+bool trove__table_service(struct trove__table *table);
+
+/* True is never wrong: at some moment of the call no object was in the table. Wait-free. */
+bool trove__table_is_empty(struct trove__table *table);
+
+/* About how many objects there are. Wait-free. */
+uint64_t trove__table_entries_hint(struct trove__table *table);
+
+struct trove__table_sizes {
+    uint64_t bytes, slots, entries, levels;
+};
+struct trove__table_sizes trove__table_sizes(struct trove__table *table);
+
+/* Calls FN for every object, each at most once if nothing else runs. For tests and recounts, when quiet. */
+void trove__table_each(struct trove__table *table,
+                       void (*fn)(void *context, struct trove_object *object), void *context);
 
 #endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/*
+ * budget.h - exact accounting of a cache's memory, bounded at every instant.
+ *
+ * INVARIANTS (I7 of the cache)
+ *   B1 live <= live_max, unless the budget is soft (policy GROW). live is objects + table + queues + reservations, by the
+ *      allocator's usable sizes. Bytes are in `live` from before they are allocated.
+ *   B2 deferred <= deferred_max. deferred is objects that were removed and wait for a grace period.
+ *   B3 live_max + deferred_max = max_bytes, so live + deferred <= max_bytes at every instant, whatever two moments the
+ *      two words are read at.
+ *   B4 A byte moves from live to deferred by being added there first: it may count twice for a moment, never not at all.
+ *
+ * PROTOCOL  Every increase is a compare-and-swap that checks the bound against the very value it replaces; decreases are
+ *           subtractions. No other state, no lock.
+ * EDGES     none: sums hand nothing over. RELAXED throughout is enough because a word's modification order alone decides
+ *           what its compare-and-swaps see, and the bounds are each about one word.
+ * PROGRESS  lock-free (a retry means that another reservation succeeded); the subtractions wait-free.
+ * TESTS     tests/unit/test_budget.c, tests/stress/test_policy_stress.c (bound at every sample, recount when quiet).
+ */
+#ifndef TROVE_CORE_BUDGET_H
+#define TROVE_CORE_BUDGET_H
+
+#include "core/order.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct trove__budget {
+    /* READ-MOSTLY */
+    uint64_t live_max;
+    uint64_t deferred_max;
+    bool soft;
+    /* SHARED-HOT: every put, every eviction, every free */
+    _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong live;
+    _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong deferred;
+};
+
+void trove__budget_init(struct trove__budget *budget, uint64_t max_bytes, uint64_t deferred_max,
+                        bool soft);
+
+/* Adds BYTES to live, or nothing: false when they do not fit. The second leaves LEAVE bytes of the bound for others. */
+bool trove__budget_reserve(struct trove__budget *budget, uint64_t bytes);
+bool trove__budget_reserve_leaving(struct trove__budget *budget, uint64_t bytes, uint64_t leave);
+/* The same past the bound: for the policy GROW, and for what must exist before a bound can be kept. */
+void trove__budget_force(struct trove__budget *budget, uint64_t bytes);
+void trove__budget_unreserve(struct trove__budget *budget, uint64_t bytes);
+
+/* Takes BYTES of deferred, or nothing: false when they do not fit. Ends with one of the next two. */
+bool trove__budget_defer(struct trove__budget *budget, uint64_t bytes);
+void trove__budget_deferred_is_live_no_more(struct trove__budget *budget, uint64_t bytes);
+void trove__budget_undefer(struct trove__budget *budget, uint64_t bytes);
+
+static inline uint64_t trove__budget_live(const struct trove__budget *budget)
+{
+    return trove__load_relaxed(&budget->live); /* RELAXED: a sample */
+}
+
+static inline uint64_t trove__budget_deferred(const struct trove__budget *budget)
+{
+    return trove__load_relaxed(&budget->deferred); /* RELAXED: a sample */
+}
+
+#endif

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+/*
+ * life.c - opening, shutting and closing a cache, and what fork() does to it.
+ *
+ * ROLES     The closer is one thread; callers are between trove__cache_enter() and trove__cache_leave().
+ * PROTOCOL  A caller counts itself in, then looks at is_shut; shutdown sets is_shut, then the closer looks at the counts:
+ *           one sees the other (E1). A leaver that saw is_shut changes the futex word before it counts itself out, and
+ *           wakes by address only: once its count is off the closer may free the cache.
+ *           Around fork() liburcu-bp is told (unless TROVE_NO_ATFORK is in the environment: a host that handles urcu-bp
+ *           itself must not have it done twice, which hangs), and in the child every cache forgets the parent's threads.
+ * EDGES     E1 shut    trove__cache_enter() seq_cst -> trove_shutdown(), callers_inside() seq_cst     a store-load pair
+ * PROGRESS  enter and leave are wait-free. open, close and fork take the mutex of the list of caches.
+ * TESTS     tests/unit/test_cache.c, tests/unit/test_fork.c
+ */
+#include "core/cache_struct.h"
+#include "core/futex.h"
+#include "core/memory.h"
+#include "core/rcu.h"
+#include "core/until.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define FIRST_LEVEL_BYTES_MAX ((uint64_t)1 << 20)
+
+/* All open caches of the process, for fork(): the only state of trove that is not a cache's. The mutex protects the list;
+ * nothing is locked inside it. */
+static pthread_mutex_t caches_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct trove *caches;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static bool handles_urcu;
+
+/* --- options ------------------------------------------------------------------------------------------------------ */
+
+void trove_options_init(struct trove_options *options)
+{
+    *options = (struct trove_options){
+        .struct_bytes = sizeof(*options),
+        .max_bytes = (uint64_t)256 << 20,
+        .max_inflight_bytes = (uint64_t)64 << 20,
+        .max_cached_percent = 25,
+        .overfull = TROVE_OVERFULL_EVICT,
+        .requests_at_once = 2,
+        .ids_per_request_min = 64,
+        .ids_per_request_max = 4096,
+        .flights_max = 65536,
+    };
+}
+
+static int check_hash(const struct trove_hash *hash, struct trove_error *err)
+{
+    if (hash == NULL || hash->object_id == NULL)
+        return trove_error_set(err, -EINVAL, "a cache needs a hash");
+    if (hash->algo != TROVE_SHA1 && hash->algo != TROVE_SHA256)
+        return trove_error_set(err, -EINVAL, "unknown hash algorithm %d", (int)hash->algo);
+    return 0;
+}
+
+static int check_options(const struct trove_options *options, struct trove_error *err)
+{
+    int r;
+
+    if (options == NULL || options->struct_bytes != sizeof(*options))
+        return trove_error_set(err, -EINVAL, "options not set by trove_options_init()");
+    r = check_hash(options->hash, err);
+    if (r < 0)
+        return r;
+    if ((unsigned)options->overfull > TROVE_OVERFULL_CALLBACK)
+        return trove_error_set(err, -EINVAL, "unknown overfull policy %d", (int)options->overfull);
+    if (options->overfull == TROVE_OVERFULL_CALLBACK && options->overfull_callback == NULL)
+        return trove_error_set(err, -EINVAL, "the overfull policy CALLBACK needs a callback");
+    if (options->max_cached_percent > 100)
+        return trove_error_set(err, -EINVAL, "max_cached_percent is above 100");
+    if (options->max_deferred_bytes >= options->max_bytes && options->max_deferred_bytes != 0)
+        return trove_error_set(err, -EINVAL, "max_deferred_bytes leaves nothing of max_bytes");
+    return 0;
+}
+
+static uint64_t deferred_max_of(const struct trove_options *options)
+{
+    return options->max_deferred_bytes != 0 ? options->max_deferred_bytes : options->max_bytes / 8;
+}
+
+/* An object larger than what may be deferred could never be evicted. */
+static uint64_t max_cached_of(const struct trove_options *options)
+{
+    uint64_t share = options->max_bytes / 100 * options->max_cached_percent;
+    uint64_t deferred = deferred_max_of(options);
+
+    if (options->overfull == TROVE_OVERFULL_GROW)
+        return UINT64_MAX;
+    return share < deferred ? share : deferred;
+}
+
+/* --- fork --------------------------------------------------------------------------------------------------------- */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&caches_lock);
+    if (handles_urcu)
+        trove__rcu_before_fork();
+}
+
+static void after_fork_parent(void)
+{
+    if (handles_urcu)
+        trove__rcu_after_fork_parent();
+    pthread_mutex_unlock(&caches_lock);
+}
+
+static void after_fork_child(void)
+{
+    if (handles_urcu)
+        trove__rcu_after_fork_child();
+    for (struct trove *cache = caches; cache != NULL; cache = cache->next_cache) {
+        trove__reclaim_after_fork(&cache->reclaim);
+        for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)
+            trove__store_seq_cst(&cache->inside[s].callers, 0);
+    }
+    pthread_mutex_unlock(&caches_lock);
+}
+
+static void register_fork_handlers(void)
+{
+    handles_urcu = getenv("TROVE_NO_ATFORK") == NULL;
+    /* Without memory for the handlers a child must not use the cache, as with any library; the parent is unharmed. */
+    (void)pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+static void list_add(struct trove *cache)
+{
+    pthread_once(&fork_once, register_fork_handlers);
+    pthread_mutex_lock(&caches_lock);
+    cache->next_cache = caches;
+    caches = cache;
+    pthread_mutex_unlock(&caches_lock);
+}
+
+static void list_remove(struct trove *cache)
+{
+    pthread_mutex_lock(&caches_lock);
+    for (struct trove **at = &caches; *at != NULL; at = &(*at)->next_cache)
+        if (*at == cache) {
+            *at = cache->next_cache;
+            break;
+        }
+    pthread_mutex_unlock(&caches_lock);
+}
+
+/* --- open --------------------------------------------------------------------------------------------------------- */
+
+static void host_unlinked(void *context, struct trove_object *object)
+{
+    trove__policy_unlinked(&((struct trove *)context)->policy, object);
+}
+
+static bool host_reserve(void *context, uint64_t bytes, bool may_evict)
+{
+    return trove__policy_reserve_level(&((struct trove *)context)->policy, bytes, may_evict);
+}
+
+static void host_unreserve(void *context, uint64_t bytes)
+{
+    trove__budget_unreserve(&((struct trove *)context)->budget, bytes);
+}
+
+static void host_wake(void *context)
+{
+    trove__reclaim_wake(&((struct trove *)context)->reclaim);
+}
+
+static bool service(void *context)
+{
+    return trove__table_service(&((struct trove *)context)->table);
+}
+
+/* Large enough that a cache does not begin with a row of growths, small enough not to matter. */
+static uint64_t first_level_bytes(const struct trove_options *options)
+{
+    uint64_t share = options->max_bytes / 128;
+
+    return share < FIRST_LEVEL_BYTES_MAX ? share : FIRST_LEVEL_BYTES_MAX;
+}
+
+static int init_contents(struct trove *cache)
+{
+    const struct trove__table_host host = {
+        host_unlinked, host_reserve, host_unreserve, host_wake, cache,
+    };
+    int r = trove__policy_init(&cache->policy, &cache->options, &cache->budget, &cache->reclaim,
+                               &cache->table, &cache->counters);
+
+    if (r < 0)
+        return r;
+    r = trove__table_init(&cache->table, cache->hash.algo, first_level_bytes(&cache->options),
+                          cache->options.max_bytes / 16, &host, &cache->reclaim);
+    if (r < 0)
+        trove__policy_deinit(&cache->policy);
+    return r;
+}
+
+static void deinit_contents(struct trove *cache)
+{
+    trove__table_deinit(&cache->table);
+    trove__policy_deinit(&cache->policy);
+}
+
+static void init_parts(struct trove *cache, const struct trove_options *options)
+{
+    cache->options = *options;
+    cache->hash = *options->hash;
+    cache->options.hash = &cache->hash;
+    cache->max_cached_bytes = max_cached_of(options);
+    trove__counters_init(&cache->counters);
+    trove__budget_init(&cache->budget, options->max_bytes, deferred_max_of(options),
+                       options->overfull == TROVE_OVERFULL_GROW);
+    trove__reclaim_init(&cache->reclaim, &cache->budget, cache->ledger, service, cache);
+    atomic_init(&cache->is_shut, 0);
+    atomic_init(&cache->left, 0);
+    for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)
+        atomic_init(&cache->inside[s].callers, 0);
+}
+
+static int init_cache(struct trove *cache, const struct trove_options *options)
+{
+    int r;
+
+    cache->ledger = trove__ledger_create();
+    if (cache->ledger == NULL)
+        return -ENOMEM;
+    init_parts(cache, options);
+    r = init_contents(cache);
+    if (r < 0)
+        goto fail_ledger;
+    r = trove__flights_create(cache, &cache->flights);
+    if (r < 0)
+        goto fail_contents;
+    return 0;
+fail_contents:
+    deinit_contents(cache);
+fail_ledger:
+    trove__ledger_unref(cache->ledger);
+    return r;
+}
+
+static void free_cache(struct trove *cache)
+{
+    trove__sized_free(cache, sizeof(*cache), _Alignof(struct trove));
+}
+
+int trove_open(const struct trove_options *options, struct trove **ret_cache,
+               struct trove_error *err)
+{
+    struct trove *cache;
+    int r = check_options(options, err);
+
+    if (r < 0)
+        return r;
+    if (options->max_bytes - deferred_max_of(options) <
+        trove__policy_fixed_bytes(options->max_bytes) + trove__table_bytes_min())
+        return trove_error_set(err, -EINVAL, "max_bytes is too small to hold anything");
+    cache = trove__sized_alloc(sizeof(*cache), _Alignof(struct trove));
+    if (cache == NULL)
+        return trove_error_set(err, -ENOMEM, "no memory for a cache");
+    memset(cache, 0, sizeof(*cache));
+    r = init_cache(cache, options);
+    if (r < 0) {
+        free_cache(cache);
+        return trove_error_set(err, r, "cannot open a cache: %s", trove_strerror(r));
+    }
+    list_add(cache);
+    *ret_cache = cache;
+    return 0;
+}
+
+/* --- callers ------------------------------------------------------------------------------------------------------ */
+
+int trove__cache_enter(struct trove *cache)
+{
+    /* SEQ_CST [E1 shut], both: pair with trove_shutdown() and callers_inside(). */
+    trove__add_seq_cst(&cache->inside[trove__thread_stripe()].callers, 1);
+    if (trove__load_seq_cst(&cache->is_shut) == 0)
+        return 0;
+    trove__cache_leave(cache);
+    return -ECANCELED;
+}
+
+void trove__cache_leave(struct trove *cache)
+{
+    bool shut = trove__load_seq_cst(&cache->is_shut) != 0; /* [E1 shut] */
+    atomic_uint *left = &cache->left;
+
+    if (shut)
+        trove__add_seq_cst(left, 1);
+    trove__sub_seq_cst(&cache->inside[trove__thread_stripe()].callers, 1);
+    if (shut)
+        trove__futex_wake(left, INT_MAX);
+}
+
+/* Once the cache is shut, callers only leave (who comes now goes at once, on its own stripe): a sum that is read slowly
+ * is too high, never too low. */
+static bool callers_inside(struct trove *cache)
+{
+    long sum = 0;
+
+    for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)
+        sum += trove__load_seq_cst(&cache->inside[s].callers); /* [E1 shut] */
+    return sum != 0;
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------ */
+
+void trove_shutdown(struct trove *cache)
+{
+    if (cache == NULL)
+        return;
+    trove__store_seq_cst(&cache->is_shut, 1); /* [E1 shut] */
+    trove__flights_shutdown(cache->flights);
+}
+
+/* A leaver that looked at is_shut just before it was set wakes nobody: look again now and then. */
+#define LEAVE_POLL_NS (10 * 1000000)
+
+static int wait_for_callers(struct trove *cache, const struct trove_until *until)
+{
+    for (;;) {
+        unsigned left = trove__load_seq_cst(&cache->left);
+        struct trove_until poll;
+        int r;
+
+        if (!callers_inside(cache))
+            return 0;
+        r = trove__until_check(until);
+        if (r < 0)
+            return r;
+        poll = trove__until_of(until);
+        if (poll.deadline_ns > trove_now_ns() + LEAVE_POLL_NS)
+            poll.deadline_ns = trove_now_ns() + LEAVE_POLL_NS;
+        trove__wait(&cache->left, left, &poll);
+    }
+}
+
+int trove_close(struct trove *cache, const struct trove_until *until)
+{
+    int r;
+
+    if (cache == NULL)
+        return 0;
+    if (trove__in_section())
+        return -EDEADLK;
+    trove_shutdown(cache);
+    r = wait_for_callers(cache, until);
+    if (r == 0)
+        r = trove__flights_drain(cache->flights, until);
+    if (r == 0)
+        r = trove__reclaim_stop(&cache->reclaim, until);
+    if (r < 0)
+        return r;
+    list_remove(cache);
+    trove__flights_destroy(cache->flights);
+    deinit_contents(cache);
+    trove__ledger_unref(cache->ledger);
+    free_cache(cache);
+    return 0;
+}

@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: MIT
+/*
+ * policy.c - what stays cached.
+ *
+ * WHAT
+ *   Two queues (after S3-FIFO): new objects enter `small`, a tenth of the bytes; an object that was used at least twice
+ *   there, or whose id was evicted from there not long ago (a ghost), goes to `main`. The hand evicts from small while
+ *   that is above its share, else from main, where an object with a hint goes round once more with its hint lowered. One
+ *   use does not save an object in small: a scan puts an object and reads it once.
+ *
+ * INVARIANTS
+ *   I1 An object is in at most one cell. State bits: QUEUED is set by the inserter before publication, and cleared by
+ *      the hand that gives a taken cell up; DEAD is set by whoever unlinked the object.
+ *   I2 An unlinked object is retired once: by its unlinker if QUEUED was not set, else by the hand that took its cell.
+ *   I3 The bounds of budget.h. An object is charged before it is allocated, moves to `deferred` when it is retired, and is
+ *      charged no more when it is freed. Eviction takes `deferred` first, and does not happen without.
+ *   I4 queue.bytes is the sum of the objects in its cells, and what is just being pushed.
+ *
+ * ROLES     Any thread, inside sections: each call that needs room is a hand. There is no evictor thread.
+ *
+ * PROTOCOL
+ *   A hand takes a cell; that is the right to decide about the object. DEAD: retire it. To be kept: push it into main.
+ *   To go: take `deferred`; find its slot and clear it by compare-and-swap; won: retire it. SEALED (it is just being
+ *   moved): push it into main. Gone: somebody else unlinks it; give the cell up (clear QUEUED), and retire it if DEAD came
+ *   first.
+ *   A put looks at 128 candidates and one more for each 64 bytes it brings, no more; past 64 it evicts whatever the hint
+ *   says, because readers could set hints for ever.
+ *   Segments of queues are charged like everything else. Objects leave SLACK segments' room in the budget, so that a hand
+ *   can push what it wants to keep although the cache is full; the next put restores the slack.
+ *
+ * EDGES
+ *   E1 state   trove__policy_unlinked() or give_up_cell(), whichever is second on the state byte, retires: acq_rel both
+ *   Hints, ghosts and the sums of queues are relaxed: they guide, a wrong guess costs a miss later.
+ *
+ * PROGRESS  lock-free and bounded: a call looks at a fixed number of candidates.
+ * LIMITS    When no segment can be had, an object is evicted instead of kept. An object whose cell was given up while it
+ *           was being moved stays until the cache is closed or an insert displaces it.
+ * TESTS     tests/unit/test_policy.c (scan and hot set beside CLOCK, bounded work, policies),
+ *           tests/stress/test_policy_stress.c (bound at every sample, recount, stalled reader).
+ * SOURCES   Yang et al.: FIFO queues are all you need for cache eviction (S3-FIFO).
+ */
+#include "core/policy.h"
+#include "core/memory.h"
+#include "core/rcu.h"
+#include <errno.h>
+
+#define STATE_QUEUED 1u
+#define STATE_DEAD 2u
+
+#define CANDIDATES 128
+#define CANDIDATES_SPARED 64
+#define BYTES_PER_CANDIDATE 64
+#define DEFERRED_RESERVE 16 /* the last sixteenth of deferred_max */
+#define PIECE_BYTES ((uint64_t)4096)
+#define SLACK_SEGMENTS 8
+#define SMALL_PERCENT 10
+#define SMALL_KEEP_HINT 2
+
+#define GHOST_BYTES 512 /* of the cap for each ghost */
+#define GHOSTS_MIN ((uint64_t)512)
+#define GHOSTS_MAX ((uint64_t)1 << 22)
+#define GHOST_TICKS_LOG2 8 /* a ghost array's turn in clock ticks */
+
+/* --- ghosts ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t ghost_count(uint64_t max_bytes)
+{
+    uint64_t count = GHOSTS_MIN;
+
+    while (count < GHOSTS_MAX && count * 2 <= max_bytes / GHOST_BYTES)
+        count *= 2;
+    return count;
+}
+
+static size_t ghost_bytes(const struct trove__policy *policy)
+{
+    return (policy->ghost_mask + 1) * sizeof(atomic_uint);
+}
+
+static atomic_uint *ghost_of(struct trove__policy *policy, uint64_t hash)
+{
+    return &policy->ghosts[(hash >> 24) & policy->ghost_mask];
+}
+
+static unsigned ghost_print(uint64_t hash)
+{
+    return (unsigned)(hash & 0xffff) | 1;
+}
+
+static unsigned ghost_now(struct trove__policy *policy)
+{
+    /* RELAXED: a clock that is read a little late. */
+    return (unsigned)(trove__load_relaxed(&policy->evictions) >> policy->ghost_tick_shift) & 0xffff;
+}
+
+static void ghost_remember(struct trove__policy *policy, uint64_t hash)
+{
+    /* RELAXED: a ghost that is lost costs a miss. */
+    trove__store_relaxed(ghost_of(policy, hash), ghost_print(hash) << 16 | ghost_now(policy));
+}
+
+/* Was HASH evicted from small within about as many evictions as there are objects? Forgets it. */
+static bool ghost_recall(struct trove__policy *policy, uint64_t hash)
+{
+    atomic_uint *ghost = ghost_of(policy, hash);
+    unsigned seen = trove__load_relaxed(ghost), age; /* RELAXED: see ghost_remember() */
+    uint64_t ticks;
+
+    if (seen >> 16 != ghost_print(hash))
+        return false;
+    trove__store_relaxed(ghost, 0);
+    age = (ghost_now(policy) - seen) & 0xffff;
+    ticks = trove__table_entries_hint(policy->table) >> policy->ghost_tick_shift;
+    return age <= (ticks < 1u << GHOST_TICKS_LOG2 ? ticks + 1 : 1u << GHOST_TICKS_LOG2);
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+uint64_t trove__policy_fixed_bytes(uint64_t max_bytes)
+{
+    return trove__sized_usable(ghost_count(max_bytes) * sizeof(atomic_uint), TROVE__LINE_BYTES) +
+           (2 + SLACK_SEGMENTS) * trove__segment_bytes();
+}
+
+static int make_ghosts(struct trove__policy *policy, uint64_t max_bytes)
+{
+    size_t bytes, charge;
+
+    policy->ghost_mask = ghost_count(max_bytes) - 1;
+    policy->ghost_tick_shift = (unsigned)__builtin_ctzl(policy->ghost_mask + 1) - GHOST_TICKS_LOG2;
+    bytes = ghost_bytes(policy);
+    charge = trove__sized_usable(bytes, TROVE__LINE_BYTES);
+    if (!trove__budget_reserve(policy->budget, charge))
+        return -ENOMEM;
+    policy->ghosts = trove__sized_alloc(bytes, TROVE__LINE_BYTES);
+    if (policy->ghosts == NULL) {
+        trove__budget_unreserve(policy->budget, charge);
+        return -ENOMEM;
+    }
+    for (uint64_t i = 0; i <= policy->ghost_mask; i++)
+        atomic_init(&policy->ghosts[i], 0);
+    return 0;
+}
+
+static int make_queues(struct trove__policy *policy)
+{
+    int r = trove__queue_init(&policy->small, policy->reclaim);
+
+    if (r < 0)
+        return r;
+    r = trove__queue_init(&policy->main, policy->reclaim);
+    if (r < 0)
+        trove__queue_deinit(&policy->small);
+    return r;
+}
+
+int trove__policy_init(struct trove__policy *policy, const struct trove_options *options,
+                       struct trove__budget *budget, struct trove__reclaim *reclaim,
+                       struct trove__table *table, struct trove__counters *counters)
+{
+    int r;
+
+    policy->budget = budget;
+    policy->reclaim = reclaim;
+    policy->table = table;
+    policy->counters = counters;
+    policy->overfull = options->overfull;
+    policy->callback = options->overfull_callback;
+    policy->callback_context = options->overfull_context;
+    policy->evicts =
+        options->overfull == TROVE_OVERFULL_EVICT || options->overfull == TROVE_OVERFULL_CALLBACK;
+    policy->leave_bytes = policy->evicts ? SLACK_SEGMENTS * trove__segment_bytes() : 0;
+    policy->small_max = budget->live_max / 100 * SMALL_PERCENT;
+    atomic_init(&policy->evictions, 0);
+    atomic_init(&policy->wanted_room, 0);
+    if (!policy->evicts)
+        return 0;
+    r = make_queues(policy);
+    if (r < 0)
+        return r;
+    r = make_ghosts(policy, options->max_bytes);
+    if (r < 0) {
+        trove__queue_deinit(&policy->small);
+        trove__queue_deinit(&policy->main);
+    }
+    return r;
+}
+
+void trove__policy_deinit(struct trove__policy *policy)
+{
+    if (!policy->evicts)
+        return;
+    trove__queue_deinit(&policy->small);
+    trove__queue_deinit(&policy->main);
+    trove__budget_unreserve(policy->budget,
+                            trove__sized_usable(ghost_bytes(policy), TROVE__LINE_BYTES));
+    trove__sized_free(policy->ghosts, ghost_bytes(policy), TROVE__LINE_BYTES);
+}
+
+/* --- one object --------------------------------------------------------------------------------------------------- */
+
+static uint64_t bytes_of(const struct trove_object *object)
+{
+    return trove__object_usable(object->algo, object->size);
+}
+
+static void count(struct trove__policy *policy, enum trove__counter which, uint64_t n)
+{
+    trove__counters_add(policy->counters, which, n);
+}
+
+static void count_gone(struct trove__policy *policy, uint64_t bytes)
+{
+    count(policy, TROVE__COUNT_OBJECTS, (uint64_t)-1);
+    count(policy, TROVE__COUNT_OBJECT_BYTES, -bytes);
+}
+
+void trove__policy_unlinked(struct trove__policy *policy, struct trove_object *object)
+{
+    count_gone(policy, bytes_of(object));
+    /* ACQ_REL [E1 state]: the other end is give_up_cell(). */
+    if ((trove__or_acq_rel(&object->state, STATE_DEAD) & STATE_QUEUED) == 0)
+        trove__reclaim_object(policy->reclaim, object);
+}
+
+/* The caller holds OBJECT's cell, or never got one, and will not push it. Retires it if it is dead; else whoever unlinks
+ * it does. */
+static void give_up_cell(struct trove__policy *policy, struct trove_object *object)
+{
+    /* ACQ_REL [E1 state]: the other end is trove__policy_unlinked(). */
+    if (trove__and_acq_rel(&object->state, (unsigned char)~STATE_QUEUED) & STATE_DEAD)
+        trove__reclaim_object(policy->reclaim, object);
+}
+
+static bool is_dead(struct trove_object *object)
+{
+    /* RELAXED: seeing it late costs a search in the table. */
+    return (trove__load_relaxed(&object->state) & STATE_DEAD) != 0;
+}
+
+static int enqueue(struct trove__queue *queue, struct trove_object *object)
+{
+    uint64_t bytes = bytes_of(object);
+    int r;
+
+    trove__add_relaxed(&queue->bytes,
+                       bytes); /* RELAXED: a sum; before the push, so that it never goes below 0 */
+    r = trove__queue_push(queue, object);
+    if (r < 0)
+        trove__sub_relaxed(&queue->bytes, bytes); /* RELAXED: a sum */
+    return r;
+}
+
+static struct trove_object *dequeue(struct trove__queue *queue)
+{
+    struct trove_object *object = trove__queue_pop(queue);
+
+    if (object != NULL)
+        trove__sub_relaxed(&queue->bytes, bytes_of(object)); /* RELAXED: a sum */
+    return object;
+}
+
+/* Back into main; when there is no segment for it, it stays without a cell. */
+static void put_back(struct trove__policy *policy, struct trove_object *object)
+{
+    if (enqueue(&policy->main, object) < 0)
+        give_up_cell(policy, object);
+}
+
+/* --- the hand ----------------------------------------------------------------------------------------------------- */
+
+/* Takes OBJECT, whose cell the caller holds, out of the table. DEFERRED: its bytes are taken there. */
+static void take_out(struct trove__policy *policy, struct trove_object *object, bool deferred)
+{
+    uint64_t bytes = bytes_of(object), hash = trove__table_hash(policy->table, object->id);
+    int r = trove__table_remove(policy->table, object, hash);
+
+    if (r == 0) {
+        ghost_remember(policy, hash);
+        trove__add_relaxed(&policy->evictions, 1); /* RELAXED: a clock */
+        count(policy, TROVE__COUNT_EVICTIONS, 1);
+        count_gone(policy, bytes);
+        if (deferred)
+            trove__reclaim_deferred(policy->reclaim, object);
+        else
+            trove__reclaim_object(policy->reclaim, object);
+        return;
+    }
+    if (deferred)
+        trove__budget_undefer(policy->budget, bytes);
+    if (r == -EBUSY)
+        put_back(policy, object);
+    else
+        give_up_cell(policy, object);
+}
+
+/*
+ * Is it worth taking a cell? Pushing back what cannot be deferred costs a cell, and cells cost segments that wait for a
+ * grace period themselves; so a hand stops before the bound, and after a failure until the object that failed fits.
+ */
+static bool may_defer(struct trove__policy *policy)
+{
+    uint64_t max = policy->budget->deferred_max, wanted, room;
+
+    room = max - trove__budget_deferred(policy->budget);
+    wanted = trove__load_relaxed(
+        &policy->wanted_room); /* RELAXED, both: a stale wish stops a hand too early or late */
+    if (room < wanted || room < max / DEFERRED_RESERVE)
+        return false;
+    if (wanted != 0)
+        trove__store_relaxed(&policy->wanted_room, 0);
+    return true;
+}
+
+/* 0, or -EBUSY: there is no room in `deferred`, OBJECT stays. */
+static int evict(struct trove__policy *policy, struct trove_object *object)
+{
+    if (trove__budget_defer(policy->budget, bytes_of(object))) {
+        take_out(policy, object, true);
+        return 0;
+    }
+    trove__store_relaxed(&policy->wanted_room, bytes_of(object)); /* RELAXED: see may_defer() */
+    if (enqueue(&policy->main, object) == 0)
+        return -EBUSY;
+    take_out(policy, object, false); /* no segment to keep it in: it waits parked, as live */
+    return 0;
+}
+
+/* Should OBJECT, from FROM, go round once more? Lowers its hint. */
+static bool is_spared(struct trove__policy *policy, const struct trove__queue *from,
+                      struct trove_object *object)
+{
+    unsigned char hint =
+        trove__load_relaxed(&object->hint); /* RELAXED: see trove__policy_touch() */
+
+    if (hint < (from == &policy->small ? SMALL_KEEP_HINT : 1))
+        return false;
+    trove__store_relaxed(&object->hint, from == &policy->small ? 0 : hint - 1);
+    return true;
+}
+
+static struct trove__queue *choose_queue(struct trove__policy *policy)
+{
+    /* RELAXED: sums that are a little off choose a little differently. */
+    return trove__load_relaxed(&policy->small.bytes) > policy->small_max ||
+                   trove__load_relaxed(&policy->main.bytes) == 0
+               ? &policy->small
+               : &policy->main;
+}
+
+/* Looks at one candidate. 0; -ENOENT: there is none; -EBUSY: nothing more can be evicted now. */
+static int hand_step(struct trove__policy *policy, bool may_spare)
+{
+    struct trove__queue *queue = choose_queue(policy);
+    struct trove_object *object;
+
+    if (!may_defer(policy))
+        return -EBUSY;
+    object = dequeue(queue);
+    if (object == NULL) {
+        queue = queue == &policy->small ? &policy->main : &policy->small;
+        object = dequeue(queue);
+    }
+    if (object == NULL)
+        return -ENOENT;
+    if (is_dead(object)) {
+        give_up_cell(policy, object);
+        return 0;
+    }
+    if (may_spare && is_spared(policy, queue, object) && enqueue(&policy->main, object) == 0)
+        return 0;
+    return evict(policy, object);
+}
+
+/* Takes BYTES piece by piece, evicting while a piece does not fit, so that what one hand frees is not another's at once.
+ * All or nothing. In a section. */
+static bool evict_for(struct trove__policy *policy, uint64_t bytes)
+{
+    uint64_t limit = CANDIDATES + bytes / BYTES_PER_CANDIDATE, taken = 0, looked = 0;
+
+    while (taken < bytes) {
+        uint64_t piece = bytes - taken < PIECE_BYTES ? bytes - taken : PIECE_BYTES;
+
+        if (trove__budget_reserve_leaving(policy->budget, piece, policy->leave_bytes))
+            taken += piece;
+        else if (looked == limit || hand_step(policy, looked++ < CANDIDATES_SPARED) < 0)
+            break;
+    }
+    if (taken == bytes)
+        return true;
+    trove__budget_unreserve(policy->budget, taken);
+    return false;
+}
+
+/* --- the calls ---------------------------------------------------------------------------------------------------- */
+
+static bool reserve_evicting(struct trove__policy *policy, uint64_t bytes)
+{
+    bool taken;
+
+    trove__section_enter();
+    taken = evict_for(policy, bytes);
+    trove__section_leave();
+    return taken;
+}
+
+static bool reserve_asking(struct trove__policy *policy, uint64_t bytes)
+{
+    uint64_t used = trove__budget_live(policy->budget) + trove__budget_deferred(policy->budget);
+
+    switch (policy->callback(policy->callback_context, used, bytes)) {
+    case TROVE_OVERFULL_EVICT:
+        return reserve_evicting(policy, bytes);
+    case TROVE_OVERFULL_GROW:
+        trove__budget_force(policy->budget, bytes);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool trove__policy_reserve(struct trove__policy *policy, uint64_t bytes)
+{
+    if (trove__budget_reserve_leaving(policy->budget, bytes, policy->leave_bytes))
+        return true;
+    if (policy->overfull == TROVE_OVERFULL_EVICT)
+        return reserve_evicting(policy, bytes);
+    return policy->overfull == TROVE_OVERFULL_CALLBACK && reserve_asking(policy, bytes);
+}
+
+bool trove__policy_reserve_level(struct trove__policy *policy, uint64_t bytes, bool may_evict)
+{
+    if (trove__budget_reserve_leaving(policy->budget, bytes, policy->leave_bytes))
+        return true;
+    /* Not while what would have to go has no room in `deferred`: a half of the way helps nobody. */
+    return may_evict && policy->overfull == TROVE_OVERFULL_EVICT &&
+           bytes <= policy->budget->deferred_max - trove__budget_deferred(policy->budget) &&
+           evict_for(policy, bytes);
+}
+
+void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object)
+{
+    /* RELAXED: the object is private. */
+    trove__store_relaxed(&object->state, policy->evicts ? STATE_QUEUED : 0);
+}
+
+bool trove__policy_displace(struct trove__policy *policy, uint64_t hash)
+{
+    struct trove_object *victim;
+
+    if (policy->overfull != TROVE_OVERFULL_EVICT)
+        return false;
+    victim = trove__table_victim(policy->table, hash);
+    if (victim == NULL || trove__table_remove(policy->table, victim,
+                                              trove__table_hash(policy->table, victim->id)) != 0)
+        return victim != NULL;
+    count(policy, TROVE__COUNT_EVICTIONS, 1);
+    trove__policy_unlinked(policy, victim);
+    return true;
+}
+
+/* No cell for OBJECT: takes it out again. 0: somebody else did, or is moving it. */
+static int unadmit(struct trove__policy *policy, struct trove_object *object, uint64_t hash)
+{
+    int r = trove__table_remove(policy->table, object, hash);
+
+    if (r == 0)
+        trove__policy_unlinked(policy, object);
+    give_up_cell(policy, object);
+    return r == 0 ? -ENOMEM : 0;
+}
+
+int trove__policy_admit(struct trove__policy *policy, struct trove_object *object, uint64_t hash)
+{
+    count(policy, TROVE__COUNT_OBJECTS, 1);
+    count(policy, TROVE__COUNT_OBJECT_BYTES, bytes_of(object));
+    if (!policy->evicts)
+        return 0;
+    if (is_dead(object)) {
+        give_up_cell(policy, object); /* lost to another insert of its id before it had a cell */
+        return 0;
+    }
+    if (enqueue(ghost_recall(policy, hash) ? &policy->main : &policy->small, object) == 0)
+        return 0;
+    return unadmit(policy, object, hash);
+}

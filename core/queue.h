@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+/*
+ * queue.h - a lock-free first-in-first-out queue of objects, for the evictor.
+ *
+ * The protocol is the opening comment of queue.c. All calls but init and deinit are made inside a read section.
+ */
+#ifndef TROVE_CORE_QUEUE_H
+#define TROVE_CORE_QUEUE_H
+
+#include "core/budget.h"
+#include "core/object.h"
+#include "core/reclaim.h"
+
+struct trove__segment;
+
+struct trove__queue {
+    struct trove__reclaim *reclaim;
+    _Alignas(TROVE__FALSE_SHARING_BYTES) _Atomic(struct trove__segment *) tail;
+    _Alignas(TROVE__FALSE_SHARING_BYTES) _Atomic(struct trove__segment *) head;
+    _Alignas(TROVE__FALSE_SHARING_BYTES)
+        atomic_ulong bytes; /* of the objects in it, kept by the user */
+};
+
+/* What a segment is charged with. */
+size_t trove__segment_bytes(void);
+
+/* 0, -ENOMEM (nothing to deinit). */
+int trove__queue_init(struct trove__queue *queue, struct trove__reclaim *reclaim);
+/* Frees the segments. The objects are the caller's. No concurrent calls. */
+void trove__queue_deinit(struct trove__queue *queue);
+
+/* Appends OBJECT. 0, or -ENOMEM: a segment was needed and there is no room in the budget, or no memory. Lock-free. */
+int trove__queue_push(struct trove__queue *queue, struct trove_object *object);
+
+/* The oldest object, now the caller's to decide about, or NULL when there is none. Lock-free. */
+struct trove_object *trove__queue_pop(struct trove__queue *queue);
+
+/* Segments in the queue; for tests and recounts, when quiet. */
+uint64_t trove__queue_segments(struct trove__queue *queue);
+
+#endif

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+/*
+ * reclaim.c - deferred freeing: stacks of retired memory, and the thread that empties them.
+ *
+ * INVARIANTS
+ *   I1 An object is pushed once, by whoever won its removal, after it is out of the table and of the queues.
+ *   I2 What is in `objects` or in the thread's batch is in budget.deferred; what is `parked` is in budget.live.
+ *   I3 Only the thread detaches, so a stack has no ABA: pushes compare only with the head, and nothing is popped singly.
+ *   I4 A retired object's trailer holds its link in the place of its ledger, which the reclaimer knows: readers see
+ *      neither, and pin holders read it only with the last pin, which the cache's pin (given back last) is not yet.
+ *   I5 Between two grace periods lies a millisecond unless half of the deferred bound is used: a grace period interrupts
+ *      every running thread of the process.
+ *
+ * ROLES     retirer: any thread. reclaimer: the one thread, started by the first retirement or wake.
+ *
+ * PROTOCOL  The mood word says how the thread sleeps: IDLE (until woken), PACING (at most a millisecond; only urgency
+ *           wakes it), AWAKE. A retirer pushes, then looks at the mood; the thread sets the mood, then looks at the
+ *           stacks: one of them sees the other (E3).
+ *           The thread detaches all stacks, waits for one grace period, frees, tries again what was parked, and calls
+ *           `work` as long as that gets something done.
+ *
+ * EDGES
+ *   E1 retire    push() release -> detach() acquire      the link, and all the retirer's uses of the memory
+ *   E2 thread    start_thread() release -> trove__reclaim_stop() acquire     the thread's id
+ *   E3 mood      push() and nudge() seq_cst -> sleep_in() seq_cst            a store-load pair on both sides
+ *   E4 exited    reclaimer() release -> trove__reclaim_stop() acquire        the thread touches the cache no more
+ *
+ * PROGRESS  Retiring is lock-free; the first one starts a thread (the kernel's and the C library's locks). A reader that
+ *           never leaves its section holds up freeing for ever and nothing else: B2 of budget.h bounds what waits.
+ * TESTS     tests/unit/test_reclaim.c; tests/stress/test_policy_stress.c (stalled reader); TSan preset for E1 to E4.
+ */
+#include "core/reclaim.h"
+#include "core/futex.h"
+#include "core/rcu.h"
+#include "core/until.h"
+#include <signal.h>
+
+enum mood { MOOD_IDLE, MOOD_PACING, MOOD_AWAKE };
+enum thread_state { THREAD_NONE, THREAD_STARTING, THREAD_RUNNING };
+
+#define PACE_NS 1000000
+
+void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *budget,
+                         struct trove__ledger *ledger, bool (*work)(void *context),
+                         void *work_context)
+{
+    reclaim->budget = budget;
+    reclaim->ledger = ledger;
+    reclaim->work = work;
+    reclaim->work_context = work_context;
+    atomic_init(&reclaim->objects, NULL);
+    atomic_init(&reclaim->parked, NULL);
+    atomic_init(&reclaim->memory, NULL);
+    atomic_init(&reclaim->mood, MOOD_AWAKE);
+    atomic_init(&reclaim->work_wanted, 0);
+    atomic_init(&reclaim->thread_state, THREAD_NONE);
+    atomic_init(&reclaim->exited, 0);
+    atomic_init(&reclaim->stop, 0);
+    atomic_init(&reclaim->grace_periods, 0);
+    reclaim->batch = NULL;
+    reclaim->memory_batch = NULL;
+    reclaim->last_grace_ns = 0;
+}
+
+/* --- the thread --------------------------------------------------------------------------------------------------- */
+
+static bool is_urgent(const struct trove__reclaim *reclaim)
+{
+    return trove__budget_deferred(reclaim->budget) > reclaim->budget->deferred_max / 2;
+}
+
+static bool is_stopping(struct trove__reclaim *reclaim)
+{
+    return trove__load_seq_cst(&reclaim->stop) != 0;
+}
+
+/* Something to wait a grace period for. */
+static bool has_retired(struct trove__reclaim *reclaim)
+{
+    /* SEQ_CST [E3 mood]: after the mood was stored; pairs with push(). */
+    return trove__load_seq_cst(&reclaim->objects) != NULL ||
+           trove__load_seq_cst(&reclaim->memory) != NULL ||
+           trove__load_seq_cst(&reclaim->parked) != NULL || reclaim->batch != NULL ||
+           reclaim->memory_batch != NULL;
+}
+
+static bool has_anything(struct trove__reclaim *reclaim)
+{
+    return has_retired(reclaim) || trove__load_seq_cst(&reclaim->work_wanted) != 0 ||
+           is_stopping(reclaim);
+}
+
+/* Sleeps in MOOD until nudged, or until DEADLINE_NS, unless there is reason to stay awake. */
+static void sleep_in(struct trove__reclaim *reclaim, enum mood mood, int64_t deadline_ns,
+                     bool (*stay_awake)(struct trove__reclaim *))
+{
+    /* SEQ_CST [E3 mood]: before the stacks are looked at. */
+    trove__store_seq_cst(&reclaim->mood, mood);
+    if (!stay_awake(reclaim))
+        trove__futex_wait(&reclaim->mood, mood, deadline_ns);
+    trove__store_seq_cst(&reclaim->mood, MOOD_AWAKE);
+}
+
+static bool must_hurry(struct trove__reclaim *reclaim)
+{
+    return is_urgent(reclaim) || is_stopping(reclaim);
+}
+
+/* I5 */
+static void pace(struct trove__reclaim *reclaim)
+{
+    int64_t next = reclaim->last_grace_ns + PACE_NS;
+
+    if (trove_now_ns() < next)
+        sleep_in(reclaim, MOOD_PACING, next, must_hurry);
+}
+
+/* Frees the batch, one by one from the head, so that a fork in between loses at most one object. */
+static void free_batch(struct trove__reclaim *reclaim)
+{
+    struct trove_object *object;
+    struct trove__retired *node;
+
+    while ((object = reclaim->batch) != NULL) {
+        uint64_t bytes = trove__object_usable(object->algo, object->size);
+
+        reclaim->batch = trove__object_link(object);
+        trove__object_unlink(object, reclaim->ledger);
+        trove__object_release(object);
+        trove__budget_undefer(reclaim->budget, bytes);
+    }
+    while ((node = reclaim->memory_batch) != NULL) {
+        reclaim->memory_batch = node->next;
+        node->free(node);
+    }
+}
+
+/* Parked objects whose bytes fit in deferred by now go there; the rest is parked again. */
+static void unpark(struct trove__reclaim *reclaim)
+{
+    /* ACQUIRE [E1 retire]: pairs with RELEASE in push_object(). */
+    struct trove_object *object = trove__exchange_acquire(&reclaim->parked, NULL);
+
+    while (object != NULL) {
+        struct trove_object *next = trove__object_link(object);
+
+        trove__reclaim_object(reclaim, object);
+        object = next;
+    }
+}
+
+static void grace_and_free(struct trove__reclaim *reclaim)
+{
+    /* ACQUIRE [E1 retire]: pairs with RELEASE in push_object() and trove__reclaim_memory(). A batch that is there already
+     * is a forked parent's, and gets its grace period here. */
+    if (reclaim->batch == NULL)
+        reclaim->batch = trove__exchange_acquire(&reclaim->objects, NULL);
+    if (reclaim->memory_batch == NULL)
+        reclaim->memory_batch = trove__exchange_acquire(&reclaim->memory, NULL);
+    trove__grace_period();
+    reclaim->last_grace_ns = trove_now_ns();
+    trove__add_relaxed(&reclaim->grace_periods, 1); /* RELAXED: a statistic */
+    free_batch(reclaim);
+    unpark(reclaim);
+}
+
+static void do_work(struct trove__reclaim *reclaim)
+{
+    if (trove__exchange_seq_cst(&reclaim->work_wanted, 0) == 0 || reclaim->work == NULL)
+        return;
+    while (reclaim->work(reclaim->work_context) && !is_stopping(reclaim))
+        if (has_retired(reclaim) && is_urgent(reclaim))
+            grace_and_free(reclaim);
+}
+
+static void *reclaimer(void *context)
+{
+    struct trove__reclaim *reclaim = context;
+
+    for (;;) {
+        if (!has_anything(reclaim))
+            sleep_in(reclaim, MOOD_IDLE, TROVE_NO_DEADLINE, has_anything);
+        if (!is_stopping(reclaim))
+            do_work(reclaim);
+        if (has_retired(reclaim)) {
+            pace(reclaim);
+            grace_and_free(reclaim);
+        } else if (is_stopping(reclaim)) {
+            break;
+        }
+    }
+    /* RELEASE [E4 exited]: pairs with ACQUIRE in trove__reclaim_stop(). */
+    trove__store_release(&reclaim->exited, 1);
+    trove__futex_wake(&reclaim->exited, INT_MAX);
+    return NULL;
+}
+
+/* A thread that handles no signal of the host's. */
+static int create_thread(struct trove__reclaim *reclaim)
+{
+    sigset_t all, before;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&reclaim->thread, NULL, reclaimer, reclaim);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -r;
+}
+
+static void start_thread(struct trove__reclaim *reclaim)
+{
+    unsigned none = THREAD_NONE;
+
+    /* RELAXED, both: one starter; what it hands over goes with pthread_create. */
+    if (trove__load_relaxed(&reclaim->thread_state) != THREAD_NONE ||
+        !trove__cas_relaxed(&reclaim->thread_state, &none, THREAD_STARTING))
+        return;
+    /* A start that fails is tried again by the next retirement. */
+    /* RELEASE [E2 thread]: pairs with ACQUIRE in trove__reclaim_stop(). */
+    trove__store_release(&reclaim->thread_state,
+                         create_thread(reclaim) == 0 ? THREAD_RUNNING : THREAD_NONE);
+}
+
+/* --- retirers ----------------------------------------------------------------------------------------------------- */
+
+/* After a push: sees to it that the thread notices. */
+static void nudge(struct trove__reclaim *reclaim, bool urgent)
+{
+    unsigned mood;
+
+    start_thread(reclaim);
+    /* SEQ_CST [E3 mood]: after the push; pairs with sleep_in(). The fence orders this load after the push. */
+    trove__fence_seq_cst();
+    mood = trove__load_seq_cst(&reclaim->mood);
+    if (mood == MOOD_AWAKE || (mood == MOOD_PACING && !urgent))
+        return;
+    if (trove__cas_seq_cst(&reclaim->mood, &mood, MOOD_AWAKE))
+        trove__futex_wake(&reclaim->mood, INT_MAX);
+}
+
+static void push_object(_Atomic(struct trove_object *) *stack, struct trove_object *object)
+{
+    struct trove_object *head =
+        trove__load_relaxed(stack); /* RELAXED: a guess, the exchange checks it */
+
+    do {
+        trove__object_set_link(object, head);
+        /* RELEASE [E1 retire]: pairs with ACQUIRE in grace_and_free() and unpark(). */
+    } while (!trove__cas_release(stack, &head, object));
+}
+
+void trove__reclaim_deferred(struct trove__reclaim *reclaim, struct trove_object *object)
+{
+    trove__budget_deferred_is_live_no_more(reclaim->budget,
+                                           trove__object_usable(object->algo, object->size));
+    push_object(&reclaim->objects, object);
+    nudge(reclaim, is_urgent(reclaim));
+}
+
+void trove__reclaim_object(struct trove__reclaim *reclaim, struct trove_object *object)
+{
+    if (trove__budget_defer(reclaim->budget, trove__object_usable(object->algo, object->size))) {
+        trove__reclaim_deferred(reclaim, object);
+        return;
+    }
+    push_object(&reclaim->parked, object);
+    nudge(reclaim, true);
+}
+
+void trove__reclaim_memory(struct trove__reclaim *reclaim, struct trove__retired *node)
+{
+    node->next =
+        trove__load_relaxed(&reclaim->memory); /* RELAXED: a guess, the exchange checks it */
+    /* RELEASE [E1 retire]: pairs with ACQUIRE in grace_and_free(). */
+    while (!trove__cas_release(&reclaim->memory, &node->next, node))
+        ;
+    nudge(reclaim, false);
+}
+
+void trove__reclaim_wake(struct trove__reclaim *reclaim)
+{
+    if (trove__load_relaxed(&reclaim->work_wanted) != 0) /* RELAXED: whoever set it nudges */
+        return;
+    trove__store_seq_cst(&reclaim->work_wanted, 1);
+    nudge(reclaim, false);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------ */
+
+static int wait_for_exit(struct trove__reclaim *reclaim, const struct trove_until *until)
+{
+    /* ACQUIRE [E4 exited]: pairs with RELEASE in reclaimer(). */
+    while (trove__load_acquire(&reclaim->exited) == 0) {
+        int r = trove__wait(&reclaim->exited, 0, until);
+
+        if (r < 0 &&
+            trove__load_acquire(&reclaim->exited) == 0) /* [E4 exited]; a result beats a time-out */
+            return r;
+    }
+    return 0;
+}
+
+int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until *until)
+{
+    trove__store_seq_cst(&reclaim->stop, 1);
+    /* ACQUIRE [E2 thread]: pairs with RELEASE in start_thread(); nobody starts one any more, callers have left. */
+    if (trove__load_acquire(&reclaim->thread_state) == THREAD_RUNNING) {
+        int r;
+
+        nudge(reclaim, true);
+        r = wait_for_exit(reclaim, until);
+        if (r < 0)
+            return r;
+        pthread_join(reclaim->thread, NULL);
+        trove__store_release(&reclaim->thread_state,
+                             THREAD_NONE); /* [E2 thread]: back to the start */
+    }
+    while (has_retired(reclaim))
+        grace_and_free(reclaim); /* no thread: it could not be started, or what it parked is left */
+    return 0;
+}
+
+void trove__reclaim_after_fork(struct trove__reclaim *reclaim)
+{
+    trove__store_seq_cst(&reclaim->mood, MOOD_AWAKE);
+    trove__store_seq_cst(&reclaim->exited, 0);
+    trove__store_seq_cst(&reclaim->thread_state, THREAD_NONE);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/*
+ * reclaim.h - memory that readers may still see, freed after a grace period by one thread of the cache.
+ *
+ * The protocol is the opening comment of reclaim.c.
+ */
+#ifndef TROVE_CORE_RECLAIM_H
+#define TROVE_CORE_RECLAIM_H
+
+#include "core/budget.h"
+#include "core/object.h"
+#include <pthread.h>
+#include <trove/until.h>
+
+/* Embedded in memory that is not an object (levels, queue segments) and is retired once. */
+struct trove__retired {
+    struct trove__retired *next;
+    void (*free)(struct trove__retired *self);
+};
+
+struct trove__reclaim {
+    /* READ-MOSTLY */
+    struct trove__budget *budget;
+    struct trove__ledger *ledger;
+    bool (*work)(
+        void
+            *context); /* called by the thread between grace periods; true: it got something done */
+    void *work_context;
+    /* retirers push, the thread detaches */
+    _Alignas(TROVE__FALSE_SHARING_BYTES) _Atomic(struct trove_object *) objects;
+    _Atomic(struct trove_object *) parked;
+    _Atomic(struct trove__retired *) memory;
+    atomic_uint mood; /* futex: see reclaim.c */
+    atomic_uint work_wanted;
+    /* the thread's life */
+    _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_uint thread_state;
+    atomic_uint exited; /* futex */
+    atomic_uint stop;
+    pthread_t thread;
+    /* the thread's own: what it has detached, kept here so that a forked child can go on with it */
+    struct trove_object *batch;
+    struct trove__retired *memory_batch;
+    int64_t last_grace_ns;
+    atomic_ulong grace_periods;
+};
+
+void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *budget,
+                         struct trove__ledger *ledger, bool (*work)(void *context),
+                         void *work_context);
+
+/* OBJECT is in the table and the queues no more. Moves its bytes from live to deferred if they fit, else keeps it parked
+ * as live until they do. Lock-free. */
+void trove__reclaim_object(struct trove__reclaim *reclaim, struct trove_object *object);
+
+/* The same for a caller who has taken trove__budget_defer() before it unlinked OBJECT. */
+void trove__reclaim_deferred(struct trove__reclaim *reclaim, struct trove_object *object);
+
+/* NODE->free(NODE) after a grace period; its bytes stay charged until then. Lock-free. */
+void trove__reclaim_memory(struct trove__reclaim *reclaim, struct trove__retired *node);
+
+/* Has the thread call `work`, starting it if need be. Lock-free but for the start. */
+void trove__reclaim_wake(struct trove__reclaim *reclaim);
+
+/* Ends the thread after it has freed everything. 0, -ETIMEDOUT, -ECANCELED (call again). */
+int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until *until);
+
+/* In a forked child: the thread is gone, the next retirement starts another. */
+void trove__reclaim_after_fork(struct trove__reclaim *reclaim);
+
+#endif

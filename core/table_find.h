@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+/*
+ * table_find.h - the layout of a bucket, and the find that has and get inline. The protocol is in table.c.
+ *
+ * One line decides: the id's home bucket of the oldest level. Its tags are compared at once; a candidate is reloaded and
+ * its id compared. No candidate, no pass counter of the id's class, no newer level and no removal of a duplicate
+ * meanwhile: a miss. Everything else, some per cent of lookups, goes to trove__table_find_slow().
+ */
+#ifndef TROVE_CORE_TABLE_FIND_H
+#define TROVE_CORE_TABLE_FIND_H
+
+#include "core/table.h"
+#include <string.h>
+#if defined(__SSE2__) && !defined(TROVE_RCU_VISIBLE) && !defined(TROVE_TABLE_PLAIN)
+#include <emmintrin.h>
+#define TROVE__TABLE_SSE2 1
+#endif
+
+#define TROVE__SLOTS 7  /* a bucket's */
+#define TROVE__STEPS 16 /* buckets that an id may be in */
+#define TROVE__LEVELS 3 /* chained at most */
+
+/*
+ * A slot: 0 EMPTY, else tag in bits 63..48, address in 47..5 (objects are aligned to 32 bytes), bit 0 SEALED.
+ * SEALED is set by a mover's compare-and-swap and cleared by the same mover's stores: who set it owns the object's place.
+ */
+#define TROVE__SEALED ((uint64_t)1)
+#define TROVE__TAG_SHIFT 48
+#define TROVE__ADDRESS ((uint64_t)0xffffffffffe0)
+
+/*
+ * Meta: eight pass counters of six bits, one a class, and a 16-bit sequence number above them. Eight by six instead of
+ * seven by seven: a class is then three bits of the hash and no division. A counter never wraps: an insert that finds it
+ * at its maximum treats the window as full.
+ */
+#define TROVE__PASS_BITS 6
+#define TROVE__PASS_MAX ((uint64_t)63)
+#define TROVE__SEQ_SHIFT 48
+
+struct trove__bucket {
+    _Alignas(TROVE__LINE_BYTES) atomic_ulong meta;
+    atomic_ulong slots[TROVE__SLOTS];
+};
+
+_Static_assert(sizeof(struct trove__bucket) == TROVE__LINE_BYTES, "a bucket is one line");
+_Static_assert(sizeof(unsigned long) == sizeof(uint64_t), "a word holds an address and a tag");
+_Static_assert(8 * TROVE__PASS_BITS == TROVE__SEQ_SHIFT, "counters and sequence share a word");
+_Static_assert((TROVE__OBJECT_ALIGN & (TROVE__OBJECT_ALIGN - 1)) == 0 && TROVE__OBJECT_ALIGN == 32,
+               "TROVE__ADDRESS leaves out what alignment makes zero");
+
+struct trove__level {
+    /* READ-MOSTLY */
+    struct trove__bucket *buckets;
+    uint64_t mask; /* bucket count - 1 */
+    unsigned shift;
+    unsigned number; /* older levels have smaller ones */
+    _Atomic(struct trove__level *) next;
+    atomic_uint settled; /* nobody inserts here any more */
+    size_t bytes;        /* what its buckets and itself are charged with */
+    struct trove__table *table;
+    struct trove__retired retired;
+    /* SHARED-HOT: every put and removal */
+    _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_long count; /* at least the slots in use */
+    /* movers */
+    _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong cursor;
+};
+
+/* Which bits of the hash say what. The bucket is the top bits, so that growth splits each bucket in two neighbours. */
+static inline uint64_t trove__tag_of(uint64_t hash)
+{
+    return (hash & 0xffff) | 1; /* never 0, so an empty slot never matches */
+}
+
+static inline unsigned trove__pass_shift(uint64_t hash)
+{
+    return (unsigned)(hash >> 16 & 7) * TROVE__PASS_BITS;
+}
+
+static inline uint64_t trove__stride_of(uint64_t hash)
+{
+    return hash >> 19 | 1;
+}
+
+static inline struct trove__bucket *trove__home_of(const struct trove__level *level, uint64_t hash)
+{
+    return &level->buckets[hash >> level->shift];
+}
+
+static inline struct trove_object *trove__object_of(uint64_t word)
+{
+    return (struct trove_object *)(uintptr_t)(word & TROVE__ADDRESS);
+}
+
+static inline bool trove__id_equal(const struct trove_object *object, const uint8_t *id,
+                                   enum trove_algo algo)
+{
+    uint64_t a[4], b[4];
+    uint32_t c, d;
+
+    memcpy(a, object->id, 16);
+    memcpy(b, id, 16);
+    if (algo == TROVE_SHA1) {
+        memcpy(&c, object->id + 16, 4);
+        memcpy(&d, id + 16, 4);
+        return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (c ^ d)) == 0;
+    }
+    memcpy(a + 2, object->id + 16, 16);
+    memcpy(b + 2, id + 16, 16);
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0;
+}
+
+/*
+ * The lanes of BUCKET whose tag is TAG: two bits for each of the eight words, the meta word's never set. A hint: there is
+ * no order between the lanes (who relies on a miss brackets the call with the bucket's seq), and the caller loads a
+ * candidate again, with acquire.
+ */
+#ifdef TROVE__TABLE_SSE2
+static inline unsigned trove__match(const struct trove__bucket *bucket, uint64_t tag)
+{
+    const __m128 *words = (const __m128 *)(const void *)bucket;
+    __m128i wanted = _mm_set1_epi16((short)tag);
+    /* The upper halves of eight words, then the upper halves of those: eight tags in one register. The arithmetic shift
+     * makes the signed pack exact. */
+    __m128i low = _mm_castps_si128(_mm_shuffle_ps(words[0], words[1], _MM_SHUFFLE(3, 1, 3, 1)));
+    __m128i high = _mm_castps_si128(_mm_shuffle_ps(words[2], words[3], _MM_SHUFFLE(3, 1, 3, 1)));
+    __m128i tags = _mm_packs_epi32(_mm_srai_epi32(low, 16), _mm_srai_epi32(high, 16));
+
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(tags, wanted)) & 0xfffc;
+}
+#else
+static inline unsigned trove__match(const struct trove__bucket *bucket, uint64_t tag)
+{
+    unsigned lanes = 0;
+
+    for (unsigned i = 0; i < TROVE__SLOTS; i++) {
+        /* ACQUIRE stands for the fence that follows the vector load. */
+        uint64_t word = trove__load_acquire(&bucket->slots[i]);
+        lanes |= (unsigned)(word >> TROVE__TAG_SHIFT == tag) << (2 * (i + 1));
+    }
+    return lanes * 3;
+}
+#endif
+
+/* The whole search, in strict scan order over all levels. At most 3 * 16 * 7 slots. */
+struct trove_object *trove__table_find_slow(struct trove__table *table, const uint8_t *id,
+                                            uint64_t hash, enum trove_algo algo);
+
+/* The object with ID, rcu-borrow, or NULL. Wait-free; writes nothing. ALGO is the table's, a constant where it can be. */
+static inline struct trove_object *trove__table_find(struct trove__table *table, const uint8_t *id,
+                                                     uint64_t hash, enum trove_algo algo)
+{
+    /* ACQUIRE [E6 head]: pairs with RELEASE in switch_head() and with the release in trove__table_init(). */
+    struct trove__level *level = trove__load_acquire(&table->head);
+    struct trove__bucket *home = trove__home_of(level, hash);
+    uint64_t tag = trove__tag_of(hash), before, after;
+    unsigned lanes;
+
+    /* ACQUIRE [E5 seq]: the lanes are loaded after it. Pairs with RELEASE in drop_copy(). */
+    before = trove__load_acquire(&home->meta);
+    for (lanes = trove__match(home, tag); lanes != 0; lanes &= lanes - 1, lanes &= lanes - 1) {
+        unsigned slot = ((unsigned)__builtin_ctz(lanes) >> 1) - 1;
+        /* ACQUIRE [E1 publish-entry]: pairs with the compare-and-swap in take_slot(). */
+        uint64_t word = trove__load_acquire(&home->slots[slot]);
+        struct trove_object *object = trove__object_of(word);
+
+        if (word >> TROVE__TAG_SHIFT == tag && trove__id_equal(object, id, algo))
+            return object;
+    }
+    /* ACQUIRE fence [E4 pass], [E5 seq]: meta and next are loaded after the lanes. Pairs with the increments in
+     * count_pass() and drop_copy(), which come before what they announce. */
+    trove__fence_acquire();
+    after = trove__load_acquire(&home->meta);
+    /* ACQUIRE [E2 publish-level]: after the lanes, never before; pairs with the compare-and-swap in publish_level(). */
+    if ((after >> trove__pass_shift(hash) & TROVE__PASS_MAX) == 0 &&
+        ((after ^ before) >> TROVE__SEQ_SHIFT) == 0 && trove__load_acquire(&level->next) == NULL)
+        return NULL;
+    return trove__table_find_slow(table, id, hash, algo);
+}
+
+/* A stage of get_many: starts loading what a find of HASH reads first. */
+static inline void trove__table_prefetch(struct trove__table *table, uint64_t hash)
+{
+    /* ACQUIRE [E6 head]: as in trove__table_find(). */
+    __builtin_prefetch(trove__home_of(trove__load_acquire(&table->head), hash), 0, 3);
+}
+
+/* The next stage: starts loading the likely object. */
+static inline void trove__table_prefetch_object(struct trove__table *table, uint64_t hash)
+{
+    /* ACQUIRE [E6 head]: as in trove__table_find(). */
+    struct trove__bucket *home = trove__home_of(trove__load_acquire(&table->head), hash);
+    unsigned lanes = trove__match(home, trove__tag_of(hash));
+
+    /* RELAXED: a prefetch of a stale address harms nobody. */
+    if (lanes != 0)
+        __builtin_prefetch(trove__object_of(trove__load_relaxed(
+                               &home->slots[((unsigned)__builtin_ctz(lanes) >> 1) - 1])),
+                           0, 3);
+}
+
+#endif

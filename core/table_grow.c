@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+/*
+ * table_grow.c - levels, and how objects move from an old one to a newer one. The protocol's frame is in table.c.
+ *
+ * PROTOCOL
+ *   grow     At load 3/4 the reclaimer's thread makes the next level (charged, zeroed, mapped before it is published, so
+ *            that readers take no page faults) and publishes it as `next` of the newest. An insert that finds its window
+ *            full before that does it itself. No lock: who loses the compare-and-swap frees its own. From then on inserts
+ *            go to the new level.
+ *   settle   The thread waits one grace period. Sections that took the old level for the newest have ended: it is settled.
+ *   move     Slot by slot, by the thread and by a few buckets with each put. SEAL (who wins owns the slot). A copy of the
+ *            id in a newer level: clear the old. Otherwise take a slot of the newest level with E|SEALED, clear the old
+ *            slot, unseal the new one, and do step (3) of insert for it. The order makes the id reachable throughout: new
+ *            slot, then old slot cleared [E7 moved], and a reader goes from old to new.
+ *            A full window there: grow again; refused: unseal the old slot, and do step (3) for it where it is, because an
+ *            insert that came meanwhile left the sealed copy to its mover. A later round tries again. Just unsealing
+ *            would leave two copies that nobody resolves.
+ *   switch   A settled level whose count is 0 is empty for ever: the head moves on, the level is freed after a grace
+ *            period.
+ *
+ *   A stopped mover leaves one SEALED slot: the id is found, cannot be evicted, and its level stays. The buckets it had
+ *   claimed are visited again by others, because the cursor goes round until the count is 0.
+ */
+#include "core/memory.h"
+#include "core/rcu.h"
+#include "core/table_internal.h"
+#include <errno.h>
+#include <sys/mman.h>
+#include <trove/error.h>
+
+#define HELP_BUCKETS 2     /* with each put */
+#define SERVICE_BUCKETS 64 /* in one section of the reclaimer's thread */
+#define LAST_LEVEL_FACTOR 16
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+
+/* --- levels ------------------------------------------------------------------------------------------------------- */
+
+static size_t bucket_align(size_t bytes)
+{
+    return bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : TROVE__LINE_BYTES;
+}
+
+static size_t charge_of(size_t bytes)
+{
+    return trove__sized_usable(bytes, bucket_align(bytes)) +
+           trove__sized_usable(sizeof(struct trove__level), _Alignof(struct trove__level));
+}
+
+uint64_t trove__table_bytes_min(void)
+{
+    return charge_of(TROVE__BUCKETS_MIN * sizeof(struct trove__bucket));
+}
+
+static void free_level(struct trove__level *level)
+{
+    struct trove__table *table = level->table;
+    size_t charged = level->bytes, bytes = (level->mask + 1) * sizeof(struct trove__bucket);
+
+    trove__sized_free(level->buckets, bytes, bucket_align(bytes));
+    trove__sized_free(level, sizeof(*level), _Alignof(struct trove__level));
+    table->host.unreserve(table->host.context, charged);
+}
+
+static void free_retired_level(struct trove__retired *retired)
+{
+    free_level((struct trove__level *)((char *)retired - offsetof(struct trove__level, retired)));
+}
+
+static struct trove__bucket *make_buckets(size_t bytes)
+{
+    struct trove__bucket *buckets = trove__sized_alloc(bytes, bucket_align(bytes));
+
+    if (buckets == NULL)
+        return NULL;
+    if (bytes >= HUGE_PAGE_BYTES)
+        madvise(buckets, bytes, MADV_HUGEPAGE); /* an advice: failure costs speed only */
+    memset(buckets, 0, bytes);
+    return buckets;
+}
+
+static struct trove__level *allocate_level(size_t bytes)
+{
+    struct trove__level *level = trove__sized_alloc(sizeof(*level), _Alignof(struct trove__level));
+
+    if (level == NULL)
+        return NULL;
+    level->buckets = make_buckets(bytes);
+    if (level->buckets != NULL)
+        return level;
+    trove__sized_free(level, sizeof(*level), _Alignof(struct trove__level));
+    return NULL;
+}
+
+int trove__level_create(struct trove__table *table, uint64_t buckets, unsigned number,
+                        bool may_evict, struct trove__level **ret_level)
+{
+    size_t bytes = buckets * sizeof(struct trove__bucket), charge = charge_of(bytes);
+    struct trove__level *level;
+
+    if (!table->host.reserve(table->host.context, charge, may_evict))
+        return -ECACHE_OVERFULL;
+    level = allocate_level(bytes);
+    if (level == NULL) {
+        table->host.unreserve(table->host.context, charge);
+        return -ENOMEM;
+    }
+    level->mask = buckets - 1;
+    level->shift = 64 - (unsigned)__builtin_ctzl(buckets);
+    level->number = number;
+    level->bytes = charge;
+    level->table = table;
+    level->retired.free = free_retired_level;
+    atomic_init(&level->next, NULL);
+    atomic_init(&level->settled, 0);
+    atomic_init(&level->count, 0);
+    atomic_init(&level->cursor, 0);
+    *ret_level = level;
+    return 0;
+}
+
+void trove__level_destroy(struct trove__level *level)
+{
+    free_level(level);
+}
+
+static bool publish_level(struct trove__level *newest, struct trove__level *level)
+{
+    struct trove__level *none = NULL;
+
+    /* SEQ_CST [E2 publish-level]: hands over the zeroed buckets; pairs with the acquire loads of `next`. */
+    return trove__cas_seq_cst(&newest->next, &none, level);
+}
+
+/* The next level after NEWEST, as large as can be had: the last of the chain must do until a grace period ends, however
+ * long a reader holds that up. */
+static int next_level(struct trove__table *table, struct trove__level *newest, bool is_last,
+                      bool may_evict, struct trove__level **ret_level)
+{
+    uint64_t bytes = (newest->mask + 1) * sizeof(struct trove__bucket);
+    uint64_t factor = is_last ? LAST_LEVEL_FACTOR : 2;
+    int r = -ENOSPC;
+
+    while (factor > 2 && bytes * factor > table->ahead_bytes)
+        factor /= 2;
+    for (; r < 0 && factor >= 2; factor /= 2)
+        r = trove__level_create(table, (newest->mask + 1) * factor, newest->number + 1,
+                                may_evict && factor == 2, ret_level);
+    return r;
+}
+
+int trove__grow(struct trove__table *table, struct trove__level *newest, bool may_evict)
+{
+    struct trove__level *level;
+    unsigned chained;
+
+    /* ACQUIRE [E6 head], [E2 publish-level]: pair with switch_head() and publish_level(). */
+    if (trove__load_acquire(&newest->next) != NULL)
+        return 0;
+    chained = newest->number - trove__load_acquire(&table->head)->number + 1;
+    if (chained >= TROVE__LEVELS)
+        return -ENOSPC;
+    if (next_level(table, newest, chained == TROVE__LEVELS - 1, may_evict, &level) < 0)
+        return -ENOSPC;
+    if (!publish_level(newest, level))
+        free_level(level); /* somebody else grew; nobody has seen this one */
+    table->host.wake(table->host.context);
+    return 0;
+}
+
+/* --- moving ------------------------------------------------------------------------------------------------------- */
+
+/* At which step of its window BUCKET is. */
+static unsigned step_of(struct trove__level *level, uint64_t hash,
+                        const struct trove__bucket *bucket)
+{
+    unsigned step = 0;
+
+    while (trove__bucket_at(level, hash, step) != bucket)
+        step++;
+    return step;
+}
+
+/* Is there a copy of OBJECT's id in a level after LEVEL? */
+static bool has_newer_copy(struct trove__level *level, const struct trove_object *object,
+                           uint64_t hash, enum trove_algo algo)
+{
+    struct trove__scan scan = {.hash = hash, .slot = -1};
+    uint64_t word;
+
+    scan.level = trove__load_acquire(&level->next); /* [E2 publish-level] */
+    while (trove__scan_next(&scan, &word))
+        if (trove__id_equal(trove__object_of(word), object->id, algo))
+            return true;
+    return false;
+}
+
+/* There is a newer copy of the id. */
+static void drop_sealed(struct trove__level *level, uint64_t hash, struct trove__bucket *bucket,
+                        unsigned slot, struct trove_object *object)
+{
+    /* RELEASE [E7 moved]: a plain store is enough, SEALED makes this thread the slot's only writer. */
+    trove__store_release(&bucket->slots[slot], 0);
+    trove__slot_cleared(level, hash, step_of(level, hash, bucket));
+    level->table->host.unlinked(level->table->host.context, object);
+}
+
+/* OBJECT was just unsealed at PLACE: step (3) of insert. */
+static void resolve_moved(struct trove__table *table, uint64_t hash,
+                          const struct trove__place *place, struct trove_object *object)
+{
+    bool dropped;
+
+    if (trove__resolve_duplicates(table, hash, place, object, &dropped) != NULL && dropped)
+        table->host.unlinked(table->host.context, object);
+}
+
+/* There is no room for OBJECT in a newer level: it stays for now. */
+static void unseal(struct trove__level *level, uint64_t hash, struct trove__bucket *bucket,
+                   unsigned slot, struct trove_object *object)
+{
+    struct trove__place place = {level, step_of(level, hash, bucket), slot};
+
+    /* RELEASE [E1 publish-entry]: the object was published before; SEALED makes this thread the only writer. */
+    trove__store_release(&bucket->slots[slot], trove__word_of(object, hash));
+    resolve_moved(level->table, hash, &place, object);
+}
+
+/* OBJECT is in FROM with E|SEALED and in the slot of LEVEL that this thread has sealed. */
+static void move_sealed(struct trove__level *level, uint64_t hash, struct trove__bucket *bucket,
+                        unsigned slot, struct trove_object *object, const struct trove__place *to)
+{
+    /* RELEASE [E7 moved]: after the newer slot; pairs with the acquire loads of slots in trove__scan_next(). */
+    trove__store_release(&bucket->slots[slot], 0);
+    trove__slot_cleared(level, hash, step_of(level, hash, bucket));
+    /* RELEASE [E1 publish-entry]: unseals; the object was published with the sealed word already. */
+    trove__store_release(&trove__bucket_at(to->level, hash, to->step)->slots[to->slot],
+                         trove__word_of(object, hash));
+    resolve_moved(level->table, hash, to, object);
+}
+
+/* The slot is sealed by this thread: moves OBJECT on. */
+static void move_on(struct trove__level *level, struct trove__bucket *bucket, unsigned slot,
+                    struct trove_object *object)
+{
+    struct trove__table *table = level->table;
+    uint64_t hash = trove__table_hash(table, object->id);
+    struct trove__place to;
+    int r;
+
+    do {
+        struct trove__level *newest = trove__newest_level(table);
+
+        if (has_newer_copy(level, object, hash, table->algo)) {
+            drop_sealed(level, hash, bucket, slot, object);
+            return;
+        }
+        r = trove__place(newest, hash, trove__word_of(object, hash) | TROVE__SEALED, &to);
+        if (r == -ENOSPC && trove__grow(table, newest, false) == 0)
+            r = -EAGAIN;
+    } while (r == -EAGAIN);
+    if (r == 0)
+        move_sealed(level, hash, bucket, slot, object, &to);
+    else
+        unseal(level, hash, bucket, slot, object);
+}
+
+static void move_slot(struct trove__level *level, struct trove__bucket *bucket, unsigned slot)
+{
+    /* ACQUIRE [E1 publish-entry]: pairs with take_slot(). */
+    uint64_t word = trove__load_acquire(&bucket->slots[slot]);
+
+    while (word != 0 && (word & TROVE__SEALED) == 0)
+        /* ACQ_REL [E1 publish-entry]: on failure the word found is looked at again. */
+        if (trove__cas_acq_rel(&bucket->slots[slot], &word, word | TROVE__SEALED)) {
+            move_on(level, bucket, slot, trove__object_of(word));
+            return;
+        }
+}
+
+/* Lets go of the oldest level when it is empty for ever. */
+static bool switch_head(struct trove__table *table, struct trove__level *head)
+{
+    struct trove__level *next = trove__load_acquire(&head->next); /* [E2 publish-level] */
+
+    /* ACQUIRE [E9 clear]: all clears happened before; I7 says that the count stays 0. */
+    if (trove__load_acquire(&head->count) != 0)
+        return false;
+    /* ACQ_REL [E6 head]: pairs with the acquire loads of head. */
+    if (!trove__cas_acq_rel(&table->head, &head, next))
+        return false;
+    trove__reclaim_memory(table->reclaim, &head->retired);
+    return true;
+}
+
+/* The oldest level, if it is one to move from. */
+static struct trove__level *level_to_move(struct trove__table *table)
+{
+    struct trove__level *head = trove__load_acquire(&table->head); /* [E6 head] */
+
+    /* ACQUIRE [E8 settled]: pairs with RELEASE in settle(). */
+    return trove__load_acquire(&head->settled) != 0 ? head : NULL;
+}
+
+static void move_some(struct trove__table *table, struct trove__level *level, unsigned buckets)
+{
+    /* RELAXED: the cursor shares out work, sealing decides who moves what. It goes round as long as something is left. */
+    uint64_t at = trove__add_relaxed(&level->cursor, buckets);
+
+    for (unsigned i = 0; i < buckets; i++)
+        for (unsigned slot = 0; slot < TROVE__SLOTS; slot++)
+            move_slot(level, &level->buckets[(at + i) & level->mask], slot);
+    switch_head(table, level);
+}
+
+void trove__table_help(struct trove__table *table)
+{
+    struct trove__level *level = level_to_move(table);
+
+    if (level != NULL)
+        move_some(table, level, HELP_BUCKETS);
+}
+
+/* --- the reclaimer's thread --------------------------------------------------------------------------------------- */
+
+static bool grow_ahead(struct trove__table *table)
+{
+    bool grown;
+
+    trove__section_enter();
+    struct trove__level *newest = trove__newest_level(table);
+    grown = trove__is_loaded(newest) && trove__grow(table, newest, true) == 0;
+    trove__section_leave();
+    return grown;
+}
+
+/* Levels cannot go away here: only this thread frees them. */
+static bool settle(struct trove__table *table)
+{
+    struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
+    struct trove__level *last = NULL;
+
+    /* [E2 publish-level], [E8 settled]: the levels with a successor that are not settled. */
+    for (; trove__load_acquire(&level->next) != NULL; level = trove__load_acquire(&level->next))
+        if (trove__load_acquire(&level->settled) == 0)
+            last = level;
+    if (last == NULL)
+        return false;
+    trove__grace_period();
+    for (level = trove__load_acquire(&table->head); level->number <= last->number; /* [E6 head] */
+         level = trove__load_acquire(&level->next)) { /* [E2 publish-level] */
+        /* RELEASE [E8 settled]: pairs with ACQUIRE in level_to_move() and trove__table_is_empty(). */
+        trove__store_release(&level->settled, 1);
+    }
+    return true;
+}
+
+/* True while the cursor is in its first round, or objects leave the level: what a stopped mover holds does not count. */
+static bool move_part(struct trove__table *table)
+{
+    struct trove__level *level;
+    bool progress = false;
+
+    trove__section_enter();
+    level = level_to_move(table);
+    if (level != NULL) {
+        long before =
+            trove__load_relaxed(&level->count); /* RELAXED, all three: is it worth going on? */
+
+        move_some(table, level, SERVICE_BUCKETS);
+        progress = trove__load_relaxed(&level->count) < before ||
+                   trove__load_relaxed(&level->cursor) <= level->mask;
+    }
+    trove__section_leave();
+    return progress;
+}
+
+bool trove__table_service(struct trove__table *table)
+{
+    bool grown = grow_ahead(table), settled = settle(table), moved = move_part(table);
+
+    return grown || settled || moved;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/*
+ * table_internal.h - what table.c and table_grow.c share. The protocol is the opening comment of table.c.
+ */
+#ifndef TROVE_CORE_TABLE_INTERNAL_H
+#define TROVE_CORE_TABLE_INTERNAL_H
+
+#include "core/table_find.h"
+
+#define TROVE__BUCKETS_MIN 64
+
+static inline struct trove__bucket *trove__bucket_at(struct trove__level *level, uint64_t hash,
+                                                     unsigned step)
+{
+    uint64_t bucket = (hash >> level->shift) + step * trove__stride_of(hash);
+
+    return &level->buckets[bucket & level->mask];
+}
+
+static inline uint64_t trove__word_of(const struct trove_object *object, uint64_t hash)
+{
+    return trove__tag_of(hash) << TROVE__TAG_SHIFT | (uint64_t)(uintptr_t)object;
+}
+
+/* Three quarters: time to grow. The average load is then 0.56. */
+static inline bool trove__is_loaded(const struct trove__level *level)
+{
+    /* RELAXED: growing a little earlier or later is all the same. */
+    return (uint64_t)trove__load_relaxed(&level->count) * 4 > (level->mask + 1) * TROVE__SLOTS * 3;
+}
+
+/* A walk over the words with a hash's tag, in scan order over all levels. In a section. */
+struct trove__scan {
+    struct trove__level *level; /* where the walk is; NULL at its end */
+    uint64_t hash;
+    unsigned step;
+    int slot;
+};
+void trove__scan_begin(struct trove__scan *scan, struct trove__table *table, uint64_t hash);
+bool trove__scan_next(struct trove__scan *scan, uint64_t *ret_word);
+
+struct trove__place {
+    struct trove__level *level;
+    unsigned step, slot;
+};
+
+struct trove__level *trove__newest_level(struct trove__table *table);
+
+/* Puts WORD in the first EMPTY slot of the window. 0, -EAGAIN (lost a slot to somebody), -ENOSPC. */
+int trove__place(struct trove__level *level, uint64_t hash, uint64_t word,
+                 struct trove__place *ret_place);
+
+/* The counters of a slot that was cleared by the caller. */
+void trove__slot_cleared(struct trove__level *level, uint64_t hash, unsigned step);
+
+/* Step (3) of insert, for the inserter and the mover of OBJECT at MINE. Returns the later copy that it lost to, or NULL;
+ * *RET_DROPPED: this call took OBJECT out, and the caller owns its retirement. */
+struct trove_object *trove__resolve_duplicates(struct trove__table *table, uint64_t hash,
+                                               const struct trove__place *mine,
+                                               struct trove_object *object, bool *ret_dropped);
+
+/* Chains a level twice as large behind NEWEST, unless somebody did; MAY_EVICT to make room for it (a put may not: its work
+ * is bounded). 0, or -ENOSPC: refused, no memory, or three levels. */
+int trove__grow(struct trove__table *table, struct trove__level *newest, bool may_evict);
+
+/* An empty level, zeroed and charged. 0, -ENOMEM, -ECACHE_OVERFULL. */
+int trove__level_create(struct trove__table *table, uint64_t buckets, unsigned number,
+                        bool may_evict, struct trove__level **ret_level);
+void trove__level_destroy(struct trove__level *level);
+
+#endif
