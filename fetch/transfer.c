@@ -17,23 +17,32 @@ struct run {
         sink; /* where the objects go, through the functions below that count them */
     struct trove__pack_reader *reader;
     int64_t sent_ns, first_byte_ns;
-    pthread_mutex_t lock; /* what follows, and transfer->rounds */
-    uint64_t objects;
+    pthread_mutex_t lock; /* transfer->rounds */
 };
+
+static void count(struct trove_git *git, uint64_t objects, uint64_t pack_bytes)
+{
+    pthread_mutex_lock(&git->lock);
+    git->stats.pack_objects += objects;
+    git->stats.pack_bytes += pack_bytes;
+    pthread_mutex_unlock(&git->lock);
+}
 
 /* --- from the pack to the sink ----------------------------------------------------------------------------------- */
 
 static int give(void *context, struct trove_object *object, const struct trove_oid *id)
 {
     struct run *run = context;
-    int status = run->sink.give(run->sink.context, object, id);
+    struct trove__rounds *rounds = run->transfer->rounds;
+    int status;
 
-    if (status < 0)
+    /* Before whoever waits for the object wakes, so that the counters he sees have it. */
+    count(run->transfer->git, 1, 0);
+    status = run->sink.give(run->sink.context, object, id);
+    if (status < 0 || rounds == NULL)
         return status;
     pthread_mutex_lock(&run->lock);
-    run->objects++;
-    if (run->transfer->rounds != NULL)
-        trove__rounds_arrived(run->transfer->rounds, id);
+    trove__rounds_arrived(rounds, id);
     pthread_mutex_unlock(&run->lock);
     return 0;
 }
@@ -81,22 +90,6 @@ static int create_reader(struct run *run, struct trove_error *err)
 
 /* --- from the session to the pack -------------------------------------------------------------------------------- */
 
-/* Adds what has come since the last call to the repository's counters, so that progress can be watched. */
-static void count(struct run *run, uint64_t pack_bytes)
-{
-    struct trove_git *git = run->transfer->git;
-    uint64_t objects;
-
-    pthread_mutex_lock(&run->lock);
-    objects = run->objects;
-    run->objects = 0;
-    pthread_mutex_unlock(&run->lock);
-    pthread_mutex_lock(&git->lock);
-    git->stats.pack_objects += objects;
-    git->stats.pack_bytes += pack_bytes;
-    pthread_mutex_unlock(&git->lock);
-}
-
 static int on_pack(void *context, const void *bytes, size_t size, struct trove_error *err)
 {
     struct run *run = context;
@@ -104,7 +97,7 @@ static int on_pack(void *context, const void *bytes, size_t size, struct trove_e
     if (run->first_byte_ns == 0)
         run->first_byte_ns = trove_now_ns();
     run->transfer->got_pack = true;
-    count(run, size);
+    count(run->transfer->git, 0, size);
     return trove__pack_reader_feed(run->reader, bytes, size, err);
 }
 
@@ -134,9 +127,7 @@ static void count_times(struct run *run)
     int64_t now_ns = trove_now_ns();
     int64_t first_ns = run->first_byte_ns != 0 ? run->first_byte_ns : now_ns;
 
-    count(run, 0);
     pthread_mutex_lock(&git->lock);
-    git->stats.requests++;
     git->stats.wait_ns += (uint64_t)(first_ns - run->sent_ns);
     git->stats.pack_ns += (uint64_t)(now_ns - first_ns);
     pthread_mutex_unlock(&git->lock);
@@ -152,6 +143,9 @@ static int converse(struct run *run, struct trove__session *session,
     if (transfer->git->options.progress != NULL)
         events.progress = on_progress;
     run->sent_ns = trove_now_ns();
+    pthread_mutex_lock(&transfer->git->lock);
+    transfer->git->stats.requests++;
+    pthread_mutex_unlock(&transfer->git->lock);
     status = trove__session_fetch(session, args, &events, transfer->until, &transfer->refused,
                                   &transfer->is_refused, err);
     if (status == 0)
