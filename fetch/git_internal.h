@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <trove/git.h>
 
+#include "inflight.h"
 #include "plan.h"
 #include "session_pool.h"
 
@@ -15,6 +16,7 @@ struct trove_git {
     struct trove_git_options options;
     const struct trove_hash *hash;
     struct trove__pool *pool;
+    struct trove__inflight inflight;
     bool is_local;
 
     pthread_mutex_t lock; /* all below */

@@ -9,6 +9,8 @@
 #include "git_internal.h"
 #include "transfer.h"
 
+enum { DEFAULT_INFLIGHT_BYTES = 64 << 20 };
+
 /* --- life -------------------------------------------------------------------------------------------------------- */
 
 void trove_git_options_init(struct trove_git_options *options)
@@ -54,6 +56,7 @@ static int learn(struct trove_git *git, const struct trove_until *until, struct 
 static void free_git(struct trove_git *git)
 {
     trove__pool_destroy(git->pool);
+    trove__inflight_deinit(&git->inflight);
     pthread_mutex_destroy(&git->lock);
     trove__free(git);
 }
@@ -76,6 +79,9 @@ int trove_git_open(const char *url, const struct trove_git_options *options,
     else
         trove_git_options_init(&git->options);
     git->references = 1;
+    trove__inflight_init(&git->inflight, git->options.max_inflight_bytes != 0
+                                             ? git->options.max_inflight_bytes
+                                             : DEFAULT_INFLIGHT_BYTES);
     pthread_mutex_init(&git->lock, NULL);
     session_options = (struct trove__session_options){
         .low_speed_bytes = git->options.low_speed_bytes,

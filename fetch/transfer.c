@@ -68,7 +68,7 @@ static struct trove_object *find(void *context, const struct trove_oid *id)
     return run->sink.find(run->sink.context, id);
 }
 
-static int create_reader(struct run *run, struct trove_error *err)
+static int create_reader(struct run *run, uint64_t inflight_bytes, struct trove_error *err)
 {
     const struct trove_git_options *options = &run->transfer->git->options;
     const struct trove__pack_target target = {
@@ -82,8 +82,7 @@ static int create_reader(struct run *run, struct trove_error *err)
         limits.max_objects = options->max_pack_objects;
     if (options->max_object_bytes != 0)
         limits.max_object_bytes = options->max_object_bytes;
-    if (options->max_inflight_bytes != 0)
-        limits.max_inflight_bytes = options->max_inflight_bytes / TROVE__IDLE_SESSIONS_MAX;
+    limits.max_inflight_bytes = inflight_bytes;
     return trove__pack_reader_create(run->transfer->git->hash, &limits, &target,
                                      run->transfer->until, &run->reader, err);
 }
@@ -153,14 +152,15 @@ static int converse(struct run *run, struct trove__session *session,
     return status;
 }
 
-/* One attempt on one session. */
-static int attempt(struct trove__transfer *transfer, struct trove__pooled *pooled,
-                   const struct trove__fetch_args *args, struct trove_error *err)
+/* One attempt on one session, with that much memory. */
+static int attempt_with(struct trove__transfer *transfer, struct trove__pooled *pooled,
+                        uint64_t inflight_bytes, const struct trove__fetch_args *args,
+                        struct trove_error *err)
 {
     struct run run = {.transfer = transfer,
                       .sink = trove__pack_sink(transfer->sink),
                       .lock = PTHREAD_MUTEX_INITIALIZER};
-    int status = create_reader(&run, err);
+    int status = create_reader(&run, inflight_bytes, err);
 
     if (status < 0)
         return status;
@@ -168,6 +168,27 @@ static int attempt(struct trove__transfer *transfer, struct trove__pooled *poole
     trove__pack_reader_destroy(run.reader);
     count_times(&run);
     pthread_mutex_destroy(&run.lock);
+    return status;
+}
+
+static int attempt(struct trove__transfer *transfer, bool whole_memory, bool *ret_reused,
+                   const struct trove__fetch_args *args, struct trove_error *err)
+{
+    struct trove_git *git = transfer->git;
+    struct trove__pooled *pooled;
+    uint64_t bytes;
+    int status = trove__inflight_take(&git->inflight, whole_memory, transfer->until, &bytes);
+
+    if (status < 0)
+        return trove_error_set(err, status, "waiting for memory for one more pack: %s",
+                               trove_strerror(status));
+    *ret_reused = false;
+    status = trove__pool_take(git->pool, transfer->until, &pooled, ret_reused, err);
+    if (status == 0) {
+        status = attempt_with(transfer, pooled, bytes, args, err);
+        trove__pool_give(git->pool, pooled);
+    }
+    trove__inflight_give(&git->inflight, bytes);
     return status;
 }
 
@@ -180,23 +201,28 @@ static bool died_while_idle(const struct trove__transfer *transfer, bool reused,
             (status == -EIO && strstr(err->message, "the server says") == NULL));
 }
 
+/* An object that did not fit beside other requests' packs may fit when it is alone. */
+static bool needs_more_memory(int status, const struct trove_error *err)
+{
+    return status == -EFBIG && strstr(err->message, "the memory for packs under way") != NULL;
+}
+
 int trove__transfer_run(struct trove__transfer *transfer, const struct trove__fetch_args *args,
                         struct trove_error *err)
 {
-    struct trove__pooled *pooled;
-    struct trove_error local = {0};
-    bool reused;
+    bool reused, whole_memory = false, again;
+    struct trove_error local;
     int status;
 
     do {
+        local = (struct trove_error){0};
         transfer->is_refused = false;
         transfer->got_pack = false;
-        status = trove__pool_take(transfer->git->pool, transfer->until, &pooled, &reused, &local);
-        if (status < 0)
-            break;
-        status = attempt(transfer, pooled, args, &local);
-        trove__pool_give(transfer->git->pool, pooled);
-    } while (died_while_idle(transfer, reused, status, &local));
+        status = attempt(transfer, whole_memory, &reused, args, &local);
+        again = died_while_idle(transfer, reused, status, &local);
+        if (!whole_memory && needs_more_memory(status, &local))
+            whole_memory = again = true;
+    } while (again);
     if (status < 0 && err != NULL)
         *err = local;
     return status;

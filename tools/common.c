@@ -249,6 +249,7 @@ int trove__tool_open(struct trove__tool *tool)
 
     if (tool->repository == NULL)
         return trove__fatal("no repository: say where with -C REPOSITORY");
+    tool->git_options.max_inflight_bytes = tool->cache_options.max_inflight_bytes;
     trove__tool_renew(tool);
     start_watcher(tool);
     status = trove_git_open(tool->repository, &tool->git_options, &tool->until, &tool->git, &err);
