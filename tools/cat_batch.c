@@ -56,6 +56,10 @@ struct batch {
     size_t want_count; /* read, not yet asked for */
     uint64_t held_bytes, budget_bytes;
     bool input_ended;
+
+    /* The ref looked up last: names that came together and begin alike ask the server once. */
+    char *base; /* own; NULL for none */
+    struct trove_oid base_id;
 };
 
 static struct entry *entry_at(struct batch *batch, uint64_t number)
@@ -65,12 +69,57 @@ static struct entry *entry_at(struct batch *batch, uint64_t number)
 
 /* --- names in ---------------------------------------------------------------------------------------------------- */
 
+/* Makes the ref that NAME (LENGTH bytes of it) is the one in batch->base. Returns 0 or a negative errno. */
+static int look_up_base(struct batch *batch, const char *name, size_t length,
+                        struct trove_error *err)
+{
+    struct trove_git_revision revision;
+    int status;
+
+    if (batch->base != NULL && strlen(batch->base) == length &&
+        memcmp(batch->base, name, length) == 0)
+        return 0;
+    free(batch->base);
+    batch->base = strndup(name, length);
+    if (batch->base == NULL)
+        return trove_error_set(err, -ENOMEM, "out of memory");
+    status = trove__tool_revision(batch->tool, batch->base, &revision, err);
+    if (status < 0) {
+        free(batch->base);
+        batch->base = NULL;
+        return status;
+    }
+    batch->base_id = revision.id;
+    return 0;
+}
+
+/* Resolves NAME, a revision: its ref is looked up once, then its steps are taken from the ref's id. */
+static int resolve_name(struct batch *batch, const char *name, struct trove_git_revision *ret,
+                        struct trove_error *err)
+{
+    size_t base_length = strcspn(name, "~^:");
+    char hex[TROVE_OID_HEX_MAX + 1], *rewritten;
+    int status;
+
+    if (base_length == 0 || strstr(name, "@{") != NULL)
+        return trove__tool_revision(batch->tool, name, ret, err);
+    status = look_up_base(batch, name, base_length, err);
+    if (status < 0)
+        return status;
+    trove_oid_to_hex(trove_algo(batch->tool->cache), &batch->base_id, hex);
+    if (asprintf(&rewritten, "%s%s", hex, name + base_length) < 0)
+        return trove_error_set(err, -ENOMEM, "out of memory");
+    status = trove__tool_revision(batch->tool, rewritten, ret, err);
+    free(rewritten);
+    return status;
+}
+
 /* A name that is no full id: resolved at once. */
 static int look_up(struct batch *batch, struct entry *entry, enum trove_type *ret_type)
 {
     struct trove_git_revision revision;
     struct trove_error err = {0};
-    int status = trove__tool_revision(batch->tool, entry->line, &revision, &err);
+    int status = resolve_name(batch, entry->line, &revision, &err);
 
     if (status == -ENOENT) {
         entry->answer = MISSING;
@@ -148,6 +197,8 @@ static int read_names(struct batch *batch)
     /* Room for a few names only would make small requests. */
     if (batch->tail - batch->head > WINDOW / 2)
         return 0;
+    free(batch->base); /* refs may have moved meanwhile */
+    batch->base = NULL;
     while (!batch->input_ended && batch->tail - batch->head < WINDOW) {
         struct trove_until until = patience(batch, count, start_ns);
         size_t length;
@@ -371,6 +422,7 @@ static void deinit(struct batch *batch)
     while (batch->entries != NULL && batch->head < batch->tail)
         drop_head(batch);
     trove__line_input_deinit(&batch->input);
+    free(batch->base);
     free(batch->entries);
     free(batch->wants);
     free(batch->tags);

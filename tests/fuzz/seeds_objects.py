@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""seeds_objects.py FOLDER - a seed corpus for the parsers of trees, commits and tags: what git writes, and what it only reads.
+"""seeds_objects.py FOLDER - a seed corpus for the parsers of trees, commits, tags and revisions: what git writes, and what it
+only reads.
 
 The first byte of each seed chooses the algorithm: 0 SHA-1, 1 SHA-256.
 """
@@ -44,5 +45,17 @@ def commits(folder):
                  algorithm + b"object " + b"2" * width + b"\ntype " + kind + b"\ntag v1\n")
 
 
+REVISIONS = [b"HEAD", b"@", b"@~2", b"v1^{}", b"v1^{commit}^{tree}:a/b", b"1" * 40 + b"^2~3", b"main~0^0", b"x^{object}",
+             b"HEAD:", b"HEAD:a:b^{", b"HEAD@{1}", b":0:x", b":/x", b"HEAD^{/x}", b"deadbeef", b"v1-3-gdeadbeef", b"a..b",
+             b"HEAD^{blub}", b"HEAD~99999999999"]
+
+
+def revisions(folder):
+    for number, revision in enumerate(REVISIONS):
+        save(folder, "%02d" % number, b"\0" + revision)
+    save(folder, "sha256", b"\1" + b"1" * 64 + b"~2")
+
+
 trees(os.path.join(sys.argv[1], "fuzz_tree"))
 commits(os.path.join(sys.argv[1], "fuzz_commit"))
+revisions(os.path.join(sys.argv[1], "fuzz_revision"))
