@@ -7,17 +7,13 @@
  * blobs leave by id as the search comes to them.
  */
 #include "revision_grep.h"
-#include "fetch/commit.h"
 #include "fetch/plan.h"
-#include "fetch/tag.h"
 #include "grep/census.h"
 #include "grep/quote.h"
 #include "grep/trees.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { TAG_CHAIN_MAX = 256 };
 
 struct search {
     struct trove__revision_grep *grep;
@@ -26,56 +22,6 @@ struct search {
     struct trove__text shown; /* the name being built: revision, colon, path */
     size_t prefix_size;       /* of it, what stands before the path */
 };
-
-/* --- from the revision to its tree ------------------------------------------------------------------------------- */
-
-/* What OBJECT leads to: a tag to its target, a commit to its tree. False when it leads nowhere. */
-static int lead_on(enum trove_algo algo, const struct trove_object *object, struct trove_want *next,
-                   struct trove_error *err)
-{
-    const void *data = trove_object_data(object);
-    size_t size = trove_object_size(object);
-    struct trove__commit commit;
-    struct trove__tag tag;
-    int r;
-
-    if (trove_object_type(object) == TROVE_COMMIT) {
-        r = trove__commit_parse(algo, data, size, &commit, err);
-        if (r == 0)
-            *next = (struct trove_want){.id = commit.tree, .type = TROVE_TREE};
-    } else {
-        r = trove__tag_parse(algo, data, size, &tag, err);
-        if (r == 0)
-            *next = (struct trove_want){.id = tag.target, .type = tag.type};
-    }
-    return r;
-}
-
-/* The tree or blob that ROOT stands for; own. */
-static int load_root(struct trove__trees *trees, const struct trove_want *root,
-                     struct trove_object **ret, struct trove_error *err)
-{
-    struct trove_want at = *root;
-    int r;
-
-    for (int i = 0; i < TAG_CHAIN_MAX; i++) {
-        struct trove_object *object;
-        enum trove_type type;
-        r = trove__trees_object(trees, &at.id, at.type, &object, err);
-        if (r < 0)
-            return r;
-        type = trove_object_type(object);
-        if (type == TROVE_TREE || type == TROVE_BLOB) {
-            *ret = object;
-            return 0;
-        }
-        r = lead_on(trove_algo(trees->cache), object, &at, err);
-        trove_unpin(object);
-        if (r < 0)
-            return r;
-    }
-    return trove_error_set(err, -EFBIG, "more than %d tags of tags", TAG_CHAIN_MAX);
-}
 
 /* --- what to fetch ----------------------------------------------------------------------------------------------- */
 
@@ -125,7 +71,7 @@ static int take_census(struct search *search, bool ask, struct trove__census *ce
     if (r < 0)
         return r;
     trees.cached_only = !ask;
-    r = load_root(&trees, &search->root, &root, err);
+    r = trove__trees_peel(&trees, &search->root, &root, err);
     if (r == 0) {
         if (trove_object_type(root) == TROVE_TREE)
             r = trove__census_take(census, &trees, root, grep->pathspec, &grep->limits, err);
@@ -243,7 +189,7 @@ static int search_root(struct search *search, struct trove_fetch *within, struct
         return r;
     trees.before_wait = flush_engine;
     trees.wait_context = grep->engine;
-    r = load_root(&trees, &search->root, &root, err);
+    r = trove__trees_peel(&trees, &search->root, &root, err);
     if (r == 0) {
         struct trove_oid id = trove_object_id(root);
         if (trove_object_type(root) == TROVE_TREE)

@@ -3,8 +3,12 @@
  * trees.c - trees for a walk: pins on those that came early, a stream for those that did not.
  */
 #include "trees.h"
+#include "fetch/commit.h"
+#include "fetch/tag.h"
 #include <errno.h>
 #include <string.h>
+
+enum { TAG_CHAIN_MAX = 256 };
 
 int trove__trees_init(struct trove__trees *trees, struct trove *cache, struct trove_fetch *within,
                       const struct trove_until *until, struct trove_error *err)
@@ -139,4 +143,51 @@ int trove__trees_object(struct trove__trees *trees, const struct trove_oid *id,
 {
     *ret = ready(trees, id);
     return *ret != NULL ? 0 : ask(trees, id, 1, type, ret, err);
+}
+
+/* What OBJECT leads to: a tag to its target, a commit to its tree. */
+static int lead_on(enum trove_algo algo, const struct trove_object *object, struct trove_want *next,
+                   struct trove_error *err)
+{
+    const void *data = trove_object_data(object);
+    size_t size = trove_object_size(object);
+    struct trove__commit commit;
+    struct trove__tag tag;
+    int r;
+
+    if (trove_object_type(object) == TROVE_COMMIT) {
+        r = trove__commit_parse(algo, data, size, &commit, err);
+        if (r == 0)
+            *next = (struct trove_want){.id = commit.tree, .type = TROVE_TREE};
+    } else {
+        r = trove__tag_parse(algo, data, size, &tag, err);
+        if (r == 0)
+            *next = (struct trove_want){.id = tag.target, .type = tag.type};
+    }
+    return r;
+}
+
+int trove__trees_peel(struct trove__trees *trees, const struct trove_want *root,
+                      struct trove_object **ret, struct trove_error *err)
+{
+    struct trove_want at = *root;
+
+    for (int i = 0; i < TAG_CHAIN_MAX; i++) {
+        struct trove_object *object;
+        enum trove_type type;
+        int r = trove__trees_object(trees, &at.id, at.type, &object, err);
+
+        if (r < 0)
+            return r;
+        type = trove_object_type(object);
+        if (type == TROVE_TREE || type == TROVE_BLOB) {
+            *ret = object;
+            return 0;
+        }
+        r = lead_on(trove_algo(trees->cache), object, &at, err);
+        trove_unpin(object);
+        if (r < 0)
+            return r;
+    }
+    return trove_error_set(err, -EFBIG, "more than %d tags of tags", TAG_CHAIN_MAX);
 }

@@ -35,4 +35,8 @@ struct trove__walk_trees trove__trees_supplier(struct trove__trees *trees);
 int trove__trees_object(struct trove__trees *trees, const struct trove_oid *id,
                         enum trove_type type, struct trove_object **ret, struct trove_error *err);
 
+/* The tree or blob that ROOT stands for, through tags and a commit; own. 0, or a negative errno with *ERR set. */
+int trove__trees_peel(struct trove__trees *trees, const struct trove_want *root,
+                      struct trove_object **ret, struct trove_error *err);
+
 #endif

@@ -111,6 +111,8 @@ static int search(struct run *run)
     }
     trove__tool_phase(run->tool, "plan", (uint64_t)one.plan_ns);
     trove__tool_phase(run->tool, "search", (uint64_t)one.search_ns);
+    if (r == -EPIPE) /* nobody reads on; the program ends by that signal */
+        return EXIT_HIT;
     if (r < 0 && !trove__engine_is_answered(run->engine))
         return trove__fatal_error(r, &err);
     return trove__engine_hit(run->engine) ? EXIT_HIT : EXIT_NO_HIT;

@@ -9,5 +9,6 @@
 
 int trove__cmd_cat_file(struct trove__tool *tool, int argc, char **argv);
 int trove__cmd_grep(struct trove__tool *tool, int argc, char **argv);
+int trove__cmd_ls_tree(struct trove__tool *tool, int argc, char **argv);
 
 #endif

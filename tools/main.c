@@ -18,6 +18,7 @@ struct command {
 static const struct command commands[] = {
     {"cat-file", trove__cmd_cat_file, "show objects: contents, types, sizes"},
     {"grep", trove__cmd_grep, "search revisions as git grep does"},
+    {"ls-tree", trove__cmd_ls_tree, "list the entries of a tree"},
 };
 
 static const char usage_text[] =
