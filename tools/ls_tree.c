@@ -237,7 +237,7 @@ static int walk(struct listing *listing, const struct trove_git_revision *revisi
     struct trove__walk_visitor visitor = {
         .context = listing, .folder = see_folder, .file = see_file};
     struct trove__walk_limits limits;
-    struct trove_object *root;
+    struct trove_object *root = NULL;
     int r =
         trove__trees_init(&listing->trees, listing->tool->cache, NULL, &listing->tool->until, err);
 
