@@ -20,7 +20,7 @@ enum {
     WINDOW_MIN = 32,    /* keeps all workers busy, and packs are hardly ever more out of order */
     WINDOW_START = 128, /* until sizes are known */
     BATCH_MAX = 64,     /* ids added to the stream at once */
-    SIZES_WEIGHT = 16,  /* the last so many objects decide what an object's size is */
+    SIZES_WEIGHT = 256, /* the last so many objects decide what an object's size is */
 };
 
 struct job {
@@ -58,7 +58,8 @@ struct trove__engine {
     pthread_cond_t work;
     uint64_t added, claimed;
     bool ending, hit;
-    uint64_t average_bytes; /* of the objects searched lately; 0: none yet */
+    uint64_t average_bytes; /* of the objects searched lately */
+    unsigned sizes_seen;    /* objects it comes from, up to a bound; 0: none yet */
 
     unsigned worker_count;
     struct worker workers[];
@@ -92,13 +93,14 @@ static void note_size(struct trove__engine *engine, uint64_t bytes)
     size_t before, after;
 
     pthread_mutex_lock(&engine->lock);
-    before = engine->average_bytes == 0 ? WINDOW_START : window_for(engine, engine->average_bytes);
-    /* Half as much again for the object's own memory; grows at once with large ones, shrinks slowly. */
+    before = engine->sizes_seen == 0 ? WINDOW_START : window_for(engine, engine->average_bytes);
+    /* A few large objects among many small ones are most of the bytes: a long memory, and half as much again. */
     bytes += bytes / 2 + 128;
+    engine->sizes_seen += engine->sizes_seen < SIZES_WEIGHT;
     if (bytes > engine->average_bytes)
-        engine->average_bytes += (bytes - engine->average_bytes) / 4 + 1;
+        engine->average_bytes += (bytes - engine->average_bytes) / engine->sizes_seen;
     else
-        engine->average_bytes -= (engine->average_bytes - bytes) / SIZES_WEIGHT;
+        engine->average_bytes -= (engine->average_bytes - bytes) / engine->sizes_seen;
     after = window_for(engine, engine->average_bytes);
     pthread_mutex_unlock(&engine->lock);
     if (after != before)

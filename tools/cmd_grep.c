@@ -74,12 +74,22 @@ static int read_pathspec(struct run *run)
     return r < 0 ? trove__fatal_error(r, &err) : 0;
 }
 
+/* What the search holds beside the cache is small beside it. */
+static size_t share_of_cache(const struct run *run, size_t most)
+{
+    uint64_t share = run->tool->cache_options.max_bytes / 4;
+
+    return share < most ? (size_t)share + 1 : most;
+}
+
 static int create_engine(struct run *run)
 {
     struct trove__engine_options options = {
         .cache = run->tool->cache,
         .grep = run->grep,
         .threads = run->options.threads > 0 ? (unsigned)run->options.threads : 0,
+        .window_bytes = share_of_cache(run, 16 << 20),
+        .held_bytes = share_of_cache(run, 32 << 20),
         .until = run->tool->until,
         .write = write_output,
         .write_context = run,
