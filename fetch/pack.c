@@ -3,13 +3,13 @@
  * pack.c - the pack reader's outside: feeding it, its trailer, its limits.
  */
 #include "core/memory.h"
-#include "fetch/pack_reader.h"
+#include "fetch/pack_lanes.h"
 #include <errno.h>
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
 
-enum { INFLIGHT_MIN = 1 << 20, CHUNKS_OF_INFLIGHT = 128, CHUNK_MIN = 8 * 1024 };
+enum { INFLIGHT_MIN = 1 << 20, CHUNKS_OF_INFLIGHT = 128 };
 
 void trove__pack_limits_init(struct trove__pack_limits *limits)
 {
@@ -23,6 +23,7 @@ void trove__pack_limits_init(struct trove__pack_limits *limits)
         .ratio_floor_bytes = 16 * MIB,
         .max_inflight_bytes = 64 * MIB,
         .spool_bytes = 32 * MIB,
+        .thread_bytes = MIB / 4,
     };
 }
 
@@ -46,10 +47,11 @@ static int prepare(struct trove__pack_reader *reader, struct trove_error *err)
     if (reader->limits.spool_bytes < spool_max)
         spool_max = reader->limits.spool_bytes;
     reader->chunk_bytes = inflight / CHUNKS_OF_INFLIGHT;
-    parser->raw_share = spool_max + 2 * reader->chunk_bytes;
+    parser->raw_share = spool_max + (2 + TROVE__PACK_JOINED_CHUNKS) * reader->chunk_bytes;
     if (parser->raw_share < TROVE__PACK_FILE_CHUNKS * reader->chunk_bytes)
         parser->raw_share = TROVE__PACK_FILE_CHUNKS * reader->chunk_bytes;
-    if (trove__spool_create(spool_max, reader->chunk_bytes, &reader->spool) < 0 ||
+    if (trove__spool_create(spool_max, reader->chunk_bytes, reader->limits.thread_bytes,
+                            &reader->spool) < 0 ||
         trove__inflate_create(&parser->inflater) < 0)
         return trove_error_set(err, -ENOMEM, "no memory for a pack reader");
     trove__digest_init(&reader->digest, reader->hash->algo);
@@ -89,6 +91,7 @@ void trove__pack_reader_destroy(struct trove__pack_reader *reader)
 {
     if (reader == NULL)
         return;
+    trove__pack_lanes_stop(reader);
     trove__pack_parser_deinit(&reader->parser);
     trove__spool_destroy(reader->spool);
     trove__free(reader);
@@ -130,7 +133,7 @@ static int check_sum(struct trove__pack_reader *reader, struct trove_error *err)
 /* Remembers the first failure; later ones give way to it. */
 static int settle(struct trove__pack_reader *reader, int r, struct trove_error *err)
 {
-    if (reader->status == 0 && r < 0)
+    if (reader->status == 0)
         reader->status = r;
     if (reader->status < 0 && err != NULL)
         *err = reader->error;
@@ -147,9 +150,19 @@ static int take(struct trove__pack_reader *reader, const uint8_t *bytes, size_t 
                                (unsigned long long)reader->limits.max_pack_bytes);
     reader->fed += size;
     sum(reader, bytes, size);
+    if (reader->lanes != NULL) {
+        r = trove__pack_lanes_wait_room(reader, err);
+        if (r == 0)
+            r = trove__spool_append(reader->spool, bytes, size, err);
+        if (r == 0)
+            trove__pack_lanes_arrived(reader, size);
+        return r;
+    }
     r = trove__spool_append(reader->spool, bytes, size, err);
     if (r == 0)
         r = trove__pack_parse(reader, err);
+    if (r == -EAGAIN && reader->fed > reader->limits.thread_bytes)
+        trove__pack_lanes_start(reader);
     return r == -EAGAIN ? 0 : r;
 }
 
@@ -175,12 +188,15 @@ int trove__pack_reader_finish(struct trove__pack_reader *reader,
     struct trove__pack_parser *parser = &reader->parser;
     int r = reader->status;
 
-    if (r == 0 && !reader->finished) {
-        reader->finished = true;
-        r = trove__pack_parse_end(reader, &reader->error);
+    if (r < 0) {
+        trove__pack_lanes_stop(reader);
+    } else if (!reader->finished) {
+        r = reader->lanes != NULL ? trove__pack_lanes_finish(reader, &reader->error)
+                                  : trove__pack_parse_end(reader, &reader->error);
         if (r == 0)
             r = check_sum(reader, &reader->error);
     }
+    reader->finished = true;
     if (ret_stats != NULL)
         *ret_stats = (struct trove__pack_stats){
             .pack_bytes = reader->fed,

@@ -3,8 +3,8 @@
  * pack.h - the streaming pack reader: bytes in, verified objects out, while the pack is still arriving.
  *
  * A push parser: feed() takes any slice of the pack and never reads from a descriptor. Objects leave through callbacks
- * in no promised order, each with its id computed from its bytes. Inflating and hashing run on a second thread of the
- * reader's own where that pays; callbacks may come from either thread, one object never twice.
+ * in no promised order, each with its id computed from its bytes. Past a few hundred KiB, inflating and hashing run on two
+ * threads of the reader's own; callbacks may come from any of the three, one entry never twice.
  */
 #ifndef TROVE_FETCH_PACK_H
 #define TROVE_FETCH_PACK_H
@@ -26,6 +26,7 @@ struct trove__pack_limits {
     uint64_t ratio_floor_bytes;  /* ... this: small files of zeros are no bombs */
     uint64_t max_inflight_bytes; /* memory for entries, bases and queues; at least 1 MiB */
     uint64_t spool_bytes;        /* past this the pack spools to an unlinked temporary file */
+    uint64_t thread_bytes; /* past this the reader works on threads of its own; UINT64_MAX: never */
 };
 
 /* Where objects come from and go to. Thread-safe. */
@@ -53,7 +54,7 @@ int trove__pack_reader_create(const struct trove_hash *hash,
                               const struct trove__pack_target *target,
                               const struct trove_until *until, struct trove__pack_reader **ret,
                               struct trove_error *err);
-/* Takes all of SIZE bytes; may wait for the second thread (until). The first failure sticks. All that is complete in the
+/* Takes all of SIZE bytes; may wait for the reader's threads (until). The first failure sticks. All that is complete in the
  * bytes fed so far is given away without waiting for more. Failures: -EPROTO (malformed), -EFBIG (a limit), -EBADMSG (a
  * collision, or give says so), -ENOSPC, -ENOMEM, -ETIMEDOUT, -ECANCELED, and what the target answered. */
 int trove__pack_reader_feed(struct trove__pack_reader *reader, const void *bytes, size_t size,

@@ -7,7 +7,7 @@
  * has come, or it has ended with the size it claimed.
  */
 #include "core/memory.h"
-#include "fetch/pack_reader.h"
+#include "fetch/pack_lanes.h"
 #include <errno.h>
 
 enum {
@@ -73,6 +73,11 @@ int trove__pack_make_room(struct trove__pack_reader *reader, uint64_t size, uint
             break;
         if (trove__pack_bases_drop_one(&parser->bases))
             continue;
+        r = trove__pack_lanes_await_one(reader, err);
+        if (r != 0) {
+            r = r < 0 ? r : 0;
+            continue;
+        }
         if (parser->raw_share > file_share) {
             r = trove__spool_to_file(reader->spool, err);
             parser->raw_share = file_share;
@@ -109,6 +114,43 @@ int trove__pack_draft(struct trove__pack_reader *reader, enum trove_type type, u
     return trove_error_set(err, r, "pack entry at offset %llu: %llu bytes are refused: %s",
                            (unsigned long long)offset, (unsigned long long)size,
                            r == -EFBIG ? "above the limit of the cache" : trove_strerror(r));
+}
+
+/* --- bytes -------------------------------------------------------------------------------------------------------- */
+
+/* The bytes at the parser's place, in one piece; FRESH asks the spool even when some are known. */
+static int see(struct trove__pack_reader *reader, bool fresh, const uint8_t **ret_bytes,
+               size_t *ret_size, struct trove_error *err)
+{
+    struct trove__pack_parser *parser = &reader->parser;
+    int r;
+
+    if (fresh || parser->at < parser->window_at ||
+        parser->at - parser->window_at >= parser->window_size) {
+        r = trove__spool_view(reader->spool, parser->at, parser->view, sizeof(parser->view),
+                              &parser->window, &parser->window_size, err);
+        if (r < 0)
+            return r;
+        parser->window_at = parser->at;
+    }
+    *ret_bytes = parser->window + (parser->at - parser->window_at);
+    *ret_size = parser->window_size - (size_t)(parser->at - parser->window_at);
+    return 0;
+}
+
+/* Bytes before the parser's place are done with; tells so once in a while. */
+static void advance(struct trove__pack_reader *reader)
+{
+    struct trove__pack_parser *parser = &reader->parser;
+
+    if (parser->at / reader->chunk_bytes != parser->released / reader->chunk_bytes) {
+        parser->released = parser->at;
+        trove__spool_release(reader->spool, parser->at);
+    }
+    if (parser->at - parser->published >= reader->chunk_bytes / 2) {
+        parser->published = parser->at;
+        trove__pack_lanes_parsed(reader);
+    }
 }
 
 /* --- the entry at hand -------------------------------------------------------------------------------------------- */
@@ -193,10 +235,12 @@ static int finish_entry(struct trove__pack_reader *reader, uint64_t used, struct
     if (r < 0)
         return r;
     parser->at = current->data_offset + used;
+    parser->deflated += used;
+    parser->inflated += size;
     parser->entries_seen++;
     parser->stage = parser->entries_seen == parser->entries_claimed ? TROVE__PACK_AT_TRAILER
                                                                     : TROVE__PACK_AT_ENTRY;
-    trove__spool_release(reader->spool, parser->at);
+    advance(reader);
     if (trove__pack_kind_is_delta(current->header.kind)) {
         parser->deltas++;
         r = trove__pack_resolve(reader, entry, &current->header, current->delta, size, err);
@@ -209,30 +253,129 @@ static int finish_entry(struct trove__pack_reader *reader, uint64_t used, struct
     return r == 0 ? trove__pack_run_ready(reader, err) : r;
 }
 
-/* Chooses how to inflate, now that SIZE bytes of the data are at hand. 1: go on in pieces. */
-static int begin_data(struct trove__pack_reader *reader, const uint8_t *bytes, size_t size,
-                      struct trove_error *err)
+/* How many bytes the data will take, going by the entries so far. */
+static uint64_t expected_bytes(const struct trove__pack_reader *reader)
 {
-    struct trove__pack_parser *parser = &reader->parser;
-    struct trove__pack_current *current = &parser->current;
-    bool credible = is_credible(current->header.size, size);
+    const struct trove__pack_parser *parser = &reader->parser;
+
+    return (uint64_t)((double)parser->current.header.size * (double)(parser->deflated + 1024) /
+                      (double)(parser->inflated + 4096));
+}
+
+/* Inflates the data in one go if SIZE bytes hold all of it. Returns 1 if they do not. */
+static int try_whole(struct trove__pack_reader *reader, const uint8_t *bytes, size_t size,
+                     struct trove_error *err)
+{
+    struct trove__pack_current *current = &reader->parser.current;
     size_t used;
     int r;
 
-    if (credible && !current->allocated) {
+    if (!is_credible(current->header.size, size) || size < expected_bytes(reader) / 2)
+        return 1;
+    if (!current->allocated) {
         r = allocate_output(reader, err);
         if (r < 0)
             return r;
     }
-    if (credible && current->header.size / HOPELESS_RATIO <= size &&
-        trove__inflate_whole(parser->inflater, bytes, size, output(reader), current->header.size,
-                             &used) == 0)
-        return finish_entry(reader, used, err);
-    current->inflating = credible ? TROVE__PACK_INTO_OUT : TROVE__PACK_PROVING;
-    r = trove__inflate_begin(parser->inflater, output(reader), current->header.size);
+    if (trove__inflate_whole(reader->parser.inflater, bytes, size, output(reader),
+                             current->header.size, &used) < 0)
+        return 1;
+    return finish_entry(reader, used, err);
+}
+
+/* The SIZE bytes at hand end with a chunk: tries them together with the first bytes of the next ones. */
+static int try_joined(struct trove__pack_reader *reader, const uint8_t *bytes, size_t size,
+                      struct trove_error *err)
+{
+    struct trove__pack_parser *parser = &reader->parser;
+    size_t max = (size_t)TROVE__PACK_JOINED_CHUNKS * reader->chunk_bytes;
+    size_t want = max;
+
+    if (size > max / 2 || expected_bytes(reader) > max)
+        return 1;
+    if (expected_bytes(reader) < max / 4)
+        want = max / 2;
+    if (parser->joined == NULL)
+        parser->joined = trove__malloc(max);
+    if (parser->joined == NULL)
+        return 1;
+    memcpy(parser->joined, bytes, size);
+    while (size < want) {
+        const uint8_t *next;
+        size_t more;
+        int r = trove__spool_view(reader->spool, parser->at + size, parser->view,
+                                  sizeof(parser->view), &next, &more, err);
+
+        if (r < 0)
+            return r;
+        if (more == 0)
+            break;
+        more = more < want - size ? more : want - size;
+        memcpy(parser->joined + size, next, more);
+        size += more;
+    }
+    return try_whole(reader, parser->joined, size, err);
+}
+
+/* Tries what is at hand: in this chunk, and across its end. Returns 1 if the whole is not there. */
+static int try_at_hand(struct trove__pack_reader *reader, const uint8_t **bytes, size_t *size,
+                       struct trove_error *err)
+{
+    size_t known = *size;
+    int r = 1;
+
+    if (known <
+        expected_bytes(reader) * 2) /* it may well be more than what was known a while ago */
+        r = see(reader, true, bytes, size, err);
     if (r < 0)
-        return trove__pack_wrong(current->offset, r, "no memory to inflate it", err);
-    return 1;
+        return r;
+    r = *size == reader->chunk_bytes - reader->parser.at % reader->chunk_bytes &&
+                *size < expected_bytes(reader)
+            ? 1 /* goes on in the next chunk, most likely */
+            : try_whole(reader, *bytes, *size, err);
+    return r == 1 ? try_joined(reader, *bytes, *size, err) : r;
+}
+
+/* All that has come is not the whole. Inflating in one go costs half as much as in pieces: while it is likely to succeed
+ * soon, waits for more bytes, which cannot delay an object, since this one is not complete. */
+static bool better_wait(struct trove__pack_reader *reader, uint64_t all)
+{
+    struct trove__pack_current *current = &reader->parser.current;
+    bool wait = !reader->parser.ending && all < reader->chunk_bytes && all >= 2 * current->tried &&
+                all >= expected_bytes(reader) / 2;
+
+    current->tried = all;
+    return wait;
+}
+
+/* Begins the data of an entry, in one go if it is all there. 1: go on in pieces. */
+static int begin_data(struct trove__pack_reader *reader, struct trove_error *err)
+{
+    struct trove__pack_parser *parser = &reader->parser;
+    struct trove__pack_current *current = &parser->current;
+    const uint8_t *bytes;
+    size_t size;
+    int r = see(reader, false, &bytes, &size, err);
+
+    if (r < 0 || size == 0)
+        return r < 0 ? r : -EAGAIN;
+    if (current->tried == 0 || size >= 2 * current->tried) {
+        r = try_at_hand(reader, &bytes, &size, err);
+        if (r <= 0)
+            return r;
+    }
+    if (is_credible(current->header.size, size)) {
+        if (better_wait(reader, trove__spool_total(reader->spool) - parser->at))
+            return -EAGAIN;
+        current->inflating = TROVE__PACK_INTO_OUT;
+        r = current->allocated ? 0 : allocate_output(reader, err);
+        if (r < 0)
+            return r;
+    } else {
+        current->inflating = TROVE__PACK_PROVING;
+    }
+    r = trove__inflate_begin(parser->inflater, output(reader), current->header.size);
+    return r < 0 ? trove__pack_wrong(current->offset, r, "no memory to inflate it", err) : 1;
 }
 
 /* The claimed size has been proved, or is credible by now: inflates from the start, into its place. */
@@ -272,7 +415,7 @@ static int push_data(struct trove__pack_reader *reader, const uint8_t *bytes, si
     parser->at += used;
     if (current->inflating == TROVE__PACK_PROVING)
         return r == 0 || is_credible(current->header.size, in) ? begin_again(reader, err) : 0;
-    trove__spool_release(reader->spool, parser->at);
+    advance(reader);
     return r == 0 ? finish_entry(reader, in, err) : 0;
 }
 
@@ -350,27 +493,38 @@ static int check_entry(struct trove__pack_reader *reader, struct trove__pack_cur
                                    "no entry begins where its base should be", err);
 }
 
+/* Parses the header at the parser's place; -EAGAIN when it is not all there. */
+static int parse_entry(struct trove__pack_reader *reader, struct trove__pack_entry_header *ret,
+                       struct trove_error *err)
+{
+    struct trove__pack_parser *parser = &reader->parser;
+    uint8_t gathered[TROVE__PACK_ENTRY_HEADER_MAX];
+    const uint8_t *bytes;
+    const char *why;
+    size_t size;
+    int r = see(reader, false, &bytes, &size, err);
+
+    if (r == 0 && size < sizeof(gathered)) {
+        bytes = gathered;
+        r = look(reader, gathered, sizeof(gathered), &size, err);
+    }
+    if (r < 0)
+        return r;
+    r = trove__pack_parse_entry(reader->hash->algo, parser->at, bytes, size, ret, &why);
+    return r == 0 || r == -EAGAIN ? r : trove__pack_wrong(parser->at, r, why, err);
+}
+
 static int at_entry(struct trove__pack_reader *reader, struct trove_error *err)
 {
     struct trove__pack_parser *parser = &reader->parser;
     struct trove__pack_current *current = &parser->current;
-    uint8_t bytes[TROVE__PACK_ENTRY_HEADER_MAX];
-    const char *why;
-    size_t size;
     int r = check_until(reader, err);
 
-    if (r == 0)
-        r = look(reader, bytes, sizeof(bytes), &size, err);
-    if (r < 0)
-        return r;
     *current = (struct trove__pack_current){.offset = parser->at};
-    r = trove__pack_parse_entry(reader->hash->algo, parser->at, bytes, size, &current->header,
-                                &why);
-    if (r == -EAGAIN)
-        return r;
-    if (r < 0)
-        return trove__pack_wrong(parser->at, r, why, err);
-    r = check_entry(reader, current, err);
+    if (r == 0)
+        r = parse_entry(reader, &current->header, err);
+    if (r == 0)
+        r = check_entry(reader, current, err);
     if (r < 0)
         return r;
     parser->at += current->header.length;
@@ -381,21 +535,18 @@ static int at_entry(struct trove__pack_reader *reader, struct trove_error *err)
 
 static int at_data(struct trove__pack_reader *reader, struct trove_error *err)
 {
-    struct trove__pack_parser *parser = &reader->parser;
     const uint8_t *bytes;
     size_t size;
-    int r = trove__spool_view(reader->spool, parser->at, parser->view, sizeof(parser->view), &bytes,
-                              &size, err);
+    int r = 1;
 
-    if (r < 0)
-        return r;
-    if (size == 0)
-        return -EAGAIN;
-    if (parser->current.inflating == TROVE__PACK_NOT_YET) {
-        r = begin_data(reader, bytes, size, err);
+    if (reader->parser.current.inflating == TROVE__PACK_NOT_YET) {
+        r = begin_data(reader, err);
         if (r <= 0)
             return r;
     }
+    r = see(reader, false, &bytes, &size, err);
+    if (r < 0 || size == 0)
+        return r < 0 ? r : -EAGAIN;
     return push_data(reader, bytes, size, err);
 }
 
@@ -435,6 +586,7 @@ int trove__pack_parse(struct trove__pack_reader *reader, struct trove_error *err
     };
     int r = 0;
 
+    reader->parser.window_size = 0; /* a small spool may have moved */
     while (r == 0)
         r = stages[reader->parser.stage](reader, err);
     return r;
@@ -475,8 +627,6 @@ int trove__pack_complete(struct trove__pack_reader *reader, uint32_t entry, enum
     struct trove__pack_wait base = {.base = entry};
     struct trove__pack_task task = {
         .object = object, .size = size, .offset = known->offset, .entry = entry, .type = type};
-    struct trove_oid id;
-    int r;
 
     task.data = reader->target.buffer(reader->target.context, object);
     parser->work_bytes -= size + TROVE__PACK_BASE_OVERHEAD;
@@ -492,8 +642,7 @@ int trove__pack_complete(struct trove__pack_reader *reader, uint32_t entry, enum
         trove_unpin(object);
         return trove__pack_wrong(known->offset, -ENOMEM, "no memory for the deltas of it", err);
     }
-    r = trove__pack_hash_and_give(reader, &task, &id, err);
-    return r == 0 ? trove__pack_completed(reader, &task, &id, err) : r;
+    return trove__pack_lanes_submit(reader, &task, err);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
@@ -548,16 +697,32 @@ static int bases_missing(struct trove__pack_reader *reader, struct trove_error *
         trove_oid_to_hex(index->algo, &id, hex));
 }
 
+/* Resolves what can be, until no task is under way and nothing is ready. */
+static int drain(struct trove__pack_reader *reader, struct trove_error *err)
+{
+    int r;
+
+    do {
+        r = trove__pack_run_ready(reader, err);
+        if (r == 0)
+            r = trove__pack_lanes_await_one(reader, err);
+    } while (r > 0);
+    return r;
+}
+
 int trove__pack_parse_end(struct trove__pack_reader *reader, struct trove_error *err)
 {
     struct trove__pack_parser *parser = &reader->parser;
     bool found = true;
-    int r = trove__pack_run_ready(reader, err);
+    int r;
 
+    parser->ending = true;
+    r = trove__pack_parse(reader, err);
+    r = r == -EAGAIN ? drain(reader, err) : r;
     while (r == 0 && parser->index.waiting > 0 && found) {
         if (look_outside_again(reader, &found) < 0)
             return trove_error_set(err, -ENOMEM, "no memory for the deltas of a pack");
-        r = trove__pack_run_ready(reader, err);
+        r = drain(reader, err);
     }
     if (r == 0 && parser->stage != TROVE__PACK_AT_END)
         r = ends_early(reader, err);
@@ -573,6 +738,7 @@ void trove__pack_parser_deinit(struct trove__pack_parser *parser)
     trove__pack_index_deinit(&parser->index);
     trove__inflate_destroy(parser->inflater);
     trove__inflate_destroy(parser->again);
+    trove__free(parser->joined);
     trove__free(parser->ready);
     trove__free(parser->chain);
 }

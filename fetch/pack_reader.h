@@ -29,7 +29,8 @@ enum {
     TROVE__PACK_VIEW_BYTES = 16 * 1024,   /* read from the file at a time */
     TROVE__PACK_FIXED_BYTES = 192 * 1024, /* inflaters, views, the reader itself */
     TROVE__PACK_WINDOW_CHUNKS = 4,        /* bytes that arrived and are not parsed */
-    TROVE__PACK_FILE_CHUNKS = 8,          /* raw memory at most, once there is a file */
+    TROVE__PACK_JOINED_CHUNKS = 3,        /* what may be put together to inflate it in one go */
+    TROVE__PACK_FILE_CHUNKS = 11,         /* raw memory at most, once there is a file */
 };
 
 enum trove__pack_stage {
@@ -66,11 +67,18 @@ struct trove__pack_current {
     struct trove_object *object; /* own, of what is no delta */
     uint8_t *delta;              /* own, of a delta */
     bool allocated;
+    uint64_t tried; /* this many bytes of it were not the whole, when they were all */
 };
 
 struct trove__pack_parser {
     enum trove__pack_stage stage;
-    uint64_t at; /* parsed up to here */
+    uint64_t at;                  /* parsed up to here */
+    uint64_t released, published; /* up to here the spool and the feeder know of it */
+    const uint8_t *window;        /* bytes from window_at on, as the spool showed them last */
+    uint64_t window_at;
+    size_t window_size;
+    uint8_t *joined; /* bytes from both sides of a chunk's end */
+    bool ending;     /* no more bytes will come */
     uint32_t entries_claimed, entries_seen;
     struct trove__pack_current current;
     struct trove__inflater *inflater, *again; /* of the entry at hand; of earlier ones */
@@ -81,9 +89,10 @@ struct trove__pack_parser {
     uint64_t work_bytes;                      /* drafts and deltas being worked on */
     uint64_t raw_share;                       /* what of the bound the spool may use now */
     uint64_t delta_output;
+    uint64_t deflated, inflated; /* sums over entries */
     uint64_t deltas, reinflated, given, peak;
     uint32_t until_countdown;
-    uint8_t view[TROVE__PACK_VIEW_BYTES], view_again[TROVE__PACK_VIEW_BYTES];
+    uint8_t view[TROVE__PACK_VIEW_BYTES]; /* of what is read from the file */
 };
 
 struct trove__pack_lanes;
@@ -113,9 +122,9 @@ struct trove__pack_reader {
 
 /* --- pack_parse.c ------------------------------------------------------------------------------------------------ */
 
-/* Parses all that has arrived. Returns 0 when the pack has ended, -EAGAIN when more bytes are needed, or the failure. */
+/* Parses all that has arrived. Returns -EAGAIN then, or the failure. */
 int trove__pack_parse(struct trove__pack_reader *reader, struct trove_error *err);
-/* No more bytes will come, and no task is under way: brings the last deltas home. Returns 0 or the failure. */
+/* No more bytes will come: brings the last deltas home and waits for all tasks. Returns 0 or the failure. */
 int trove__pack_parse_end(struct trove__pack_reader *reader, struct trove_error *err);
 void trove__pack_parser_deinit(struct trove__pack_parser *parser);
 

@@ -65,8 +65,8 @@ static int read_header(struct trove__pack_reader *reader, uint64_t offset,
         const uint8_t *from;
         size_t piece;
 
-        r = trove__spool_view(reader->spool, offset + size, parser->view_again,
-                              sizeof(parser->view_again), &from, &piece, err);
+        r = trove__spool_view(reader->spool, offset + size, parser->view, sizeof(parser->view),
+                              &from, &piece, err);
         if (r < 0)
             return r;
         if (piece == 0)
@@ -88,8 +88,8 @@ static int inflate_pieces(struct trove__pack_reader *reader, uint64_t at, struct
     int r = -EAGAIN;
 
     while (r == -EAGAIN) {
-        r = trove__spool_view(reader->spool, at, parser->view_again, sizeof(parser->view_again),
-                              &bytes, &size, err);
+        r = trove__spool_view(reader->spool, at, parser->view, sizeof(parser->view), &bytes, &size,
+                              err);
         if (r < 0)
             return r;
         if (size == 0)
@@ -121,8 +121,8 @@ static int inflate_again(struct trove__pack_reader *reader, uint64_t offset,
         goto fail;
     }
     parser->reinflated++;
-    r = trove__spool_view(reader->spool, at, parser->view_again, sizeof(parser->view_again), &bytes,
-                          &size, err);
+    r = trove__spool_view(reader->spool, at, parser->view, sizeof(parser->view), &bytes, &size,
+                          err);
     if (r == 0 && trove__inflate_whole(parser->again, bytes, size, out, header->size, &used) < 0) {
         r = trove__inflate_begin(parser->again, out, header->size);
         r = r < 0 ? no_memory(offset, err) : inflate_pieces(reader, at, err);

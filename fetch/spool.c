@@ -20,7 +20,8 @@ enum { FIRST_CHUNK_BYTES = 32 * 1024, SPARE_MAX = 2 };
 struct trove__spool {
     pthread_mutex_t lock;
     size_t chunk_bytes;
-    size_t first_bytes; /* size of chunk 0, which begins small: most packs of a resolve are tiny */
+    bool small_first;   /* chunk 0 begins small: most packs of a resolve are tiny */
+    size_t first_bytes; /* its size by now */
     uint64_t memory_max;
     uint8_t **chunks;
     size_t chunk_count, chunk_room;
@@ -31,7 +32,8 @@ struct trove__spool {
     int fd; /* -1: all is in memory */
 };
 
-int trove__spool_create(uint64_t memory_max, size_t chunk_bytes, struct trove__spool **ret)
+int trove__spool_create(uint64_t memory_max, size_t chunk_bytes, uint64_t steady_bytes,
+                        struct trove__spool **ret)
 {
     struct trove__spool *spool = trove__calloc(1, sizeof(*spool));
 
@@ -40,6 +42,7 @@ int trove__spool_create(uint64_t memory_max, size_t chunk_bytes, struct trove__s
     pthread_mutex_init(&spool->lock, NULL);
     spool->chunk_bytes = chunk_bytes;
     spool->memory_max = memory_max;
+    spool->small_first = FIRST_CHUNK_BYTES < chunk_bytes && FIRST_CHUNK_BYTES <= steady_bytes;
     spool->fd = -1;
     *ret = spool;
     return 0;
@@ -114,12 +117,11 @@ static int to_file_locked(struct trove__spool *spool, struct trove_error *err)
     return r;
 }
 
-/* Chunk 0 grows once, before a second thread looks at it: the reader starts its threads later than that. */
+/* Chunk 0 grows once. */
 static int first_chunk_locked(struct trove__spool *spool, size_t size)
 {
-    size_t bytes = size <= FIRST_CHUNK_BYTES && FIRST_CHUNK_BYTES < spool->chunk_bytes
-                       ? FIRST_CHUNK_BYTES
-                       : spool->chunk_bytes;
+    size_t bytes =
+        spool->small_first && size <= FIRST_CHUNK_BYTES ? FIRST_CHUNK_BYTES : spool->chunk_bytes;
     uint8_t *chunk;
 
     if (bytes <= spool->first_bytes)

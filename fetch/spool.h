@@ -12,8 +12,10 @@
 
 struct trove__spool;
 
-/* Up to MEMORY_MAX bytes stay in memory, in chunks of CHUNK_BYTES. */
-int trove__spool_create(uint64_t memory_max, size_t chunk_bytes, struct trove__spool **ret);
+/* Up to MEMORY_MAX bytes stay in memory, in chunks of CHUNK_BYTES. Until STEADY_BYTES are there, views are valid only until
+ * the next append, so that a small pack can live in less than a chunk. */
+int trove__spool_create(uint64_t memory_max, size_t chunk_bytes, uint64_t steady_bytes,
+                        struct trove__spool **ret);
 void trove__spool_destroy(struct trove__spool *spool); /* NULL is fine */
 
 int trove__spool_append(struct trove__spool *spool, const void *bytes, size_t size,
