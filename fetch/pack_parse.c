@@ -13,6 +13,7 @@
 enum {
     CREDIT_BYTES = 256 * 1024,
     CREDIT_RATIO = 64,
+    PROVING_BYTES = 16 * 1024,
     HOPELESS_RATIO =
         16, /* do not try to inflate in one go what would have to be packed tighter than this */
     UNTIL_EVERY = 32, /* entries between two looks at the clock */
@@ -401,17 +402,17 @@ static int push_data(struct trove__pack_reader *reader, const uint8_t *bytes, si
     const char *why = "no memory to inflate it";
     size_t used = 0;
     uint64_t in;
-    int r = trove__inflate_push(parser->inflater, bytes, size, &used, &why);
+    int r, too_much;
 
+    if (current->inflating == TROVE__PACK_PROVING && size > PROVING_BYTES)
+        size = PROVING_BYTES; /* a bomb is noticed soon */
+    r = trove__inflate_push(parser->inflater, bytes, size, &used, &why);
     if (r < 0 && r != -EAGAIN)
         return trove__pack_wrong(current->offset, r, why, err);
     in = trove__inflate_total_in(parser->inflater);
-    if (r == -EAGAIN) {
-        int too_much = check_ratio(reader, in, trove__inflate_total_out(parser->inflater), err);
-
-        if (too_much < 0)
-            return too_much;
-    }
+    too_much = check_ratio(reader, in, trove__inflate_total_out(parser->inflater), err);
+    if (too_much < 0)
+        return too_much;
     parser->at += used;
     if (current->inflating == TROVE__PACK_PROVING)
         return r == 0 || is_credible(current->header.size, in) ? begin_again(reader, err) : 0;
