@@ -97,6 +97,8 @@ static int inflate_pieces(struct trove__pack_reader *reader, uint64_t at, struct
         r = trove__inflate_push(parser->again, bytes, size, &used, &why);
         at += r == -EAGAIN ? used : 0;
     }
+    if (r == -ENOMEM)
+        return no_memory(at, err);
     return r == 0 ? 0 : trove__pack_wrong(at, -EIO, "cannot be inflated again", err);
 }
 

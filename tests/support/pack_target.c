@@ -46,6 +46,10 @@ static int target_give(void *context, struct trove_object *object, const struct 
         trove_unpin(object);
         return -ENOMEM;
     }
+    if (target->discard) {
+        trove_unpin(object);
+        return 0;
+    }
     trove__object_set_id(object, id);
     r = trove__cache_insert(target->cache, object, &cached);
     if (r < 0)
@@ -61,7 +65,7 @@ static struct trove_object *target_find(void *context, const struct trove_oid *i
     pthread_mutex_lock(&target->lock);
     target->finds++;
     pthread_mutex_unlock(&target->lock);
-    return trove__cache_find(target->cache, id);
+    return target->discard ? NULL : trove__cache_find(target->cache, id);
 }
 
 bool pack_target_init(struct pack_target *target, const struct trove_hash *hash)

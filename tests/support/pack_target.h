@@ -15,6 +15,7 @@ struct pack_target {
     pthread_mutex_t lock; /* guards what follows */
     size_t allocs, gives, finds, wrong_ids;
     uint64_t alloc_max;
+    bool discard; /* what is given is thrown away at once, and nothing is found */
     size_t fail_alloc_at, fail_give_at; /* the n-th call, from 1, answers -ENOMEM; 0: none */
 };
 

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_pack_memory.c - the pack reader when memory, disk or its target give out, and its bound on memory.
+ */
+#include "pack_reading.h"
+#include "support.h"
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <trove/allocator.h>
+
+#define MIB ((uint64_t)1 << 20)
+
+/* --- an allocator that counts, and fails on demand ---------------------------------------------------------------- */
+
+static struct {
+    pthread_mutex_t lock;
+    uint64_t bytes, peak, blocks;
+    size_t fail_in; /* 0: never */
+    bool failed;
+} memory = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void *counting_alloc(void *context, size_t size, size_t align)
+{
+    bool fail;
+
+    (void)context;
+    pthread_mutex_lock(&memory.lock);
+    fail = memory.fail_in > 0 && --memory.fail_in == 0;
+    memory.failed |= fail;
+    if (!fail) {
+        memory.blocks++;
+        memory.bytes += size;
+        if (memory.bytes > memory.peak)
+            memory.peak = memory.bytes;
+    }
+    pthread_mutex_unlock(&memory.lock);
+    return fail ? NULL : aligned_alloc(align, (size + align - 1) / align * align);
+}
+
+static void counting_free(void *context, void *block, size_t size, size_t align)
+{
+    (void)context;
+    (void)align;
+    pthread_mutex_lock(&memory.lock);
+    memory.blocks--;
+    memory.bytes -= size;
+    pthread_mutex_unlock(&memory.lock);
+    free(block);
+}
+
+static size_t counting_usable(void *context, size_t size, size_t align)
+{
+    (void)context;
+    return (size + align - 1) / align * align;
+}
+
+static int install(void **state)
+{
+    static const struct trove_allocator allocator = {
+        .alloc = counting_alloc, .free = counting_free, .usable = counting_usable};
+
+    (void)state;
+    return trove_set_allocator(&allocator);
+}
+
+/* --- packs -------------------------------------------------------------------------------------------------------- */
+
+static void fill(uint8_t *data, size_t size, uint32_t seed)
+{
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
+}
+
+enum { BLOB_BYTES = 100000, BLOBS = 80, GROUP = 8 };
+
+/* 80 blobs of noise, 8 MB; then deltas that go back to all of them, again and again, so that with little memory each base
+ * is made anew; the first ones also have deltas of deltas. */
+static struct pack_builder large_pack(void)
+{
+    struct pack_builder pack;
+    uint8_t *data = malloc(BLOB_BYTES);
+    size_t at[BLOBS];
+
+    assert_non_null(data);
+    pack_begin(&pack, TROVE_SHA1);
+    for (uint32_t i = 0; i < BLOBS; i++) {
+        fill(data, BLOB_BYTES, i);
+        at[i] = pack_add(&pack, TROVE_BLOB, data, BLOB_BYTES);
+    }
+    for (uint32_t round = 1; round <= 3; round++)
+        for (uint32_t i = 0; i < BLOBS; i++) {
+            struct bytes delta;
+            char mark[2] = {(char)round, (char)i};
+
+            delta_begin(&delta, BLOB_BYTES, BLOB_BYTES);
+            delta_insert(&delta, mark, 2);
+            delta_copy(&delta, 2, 65000);
+            delta_copy(&delta, 65002, BLOB_BYTES - 65002);
+            if (i < GROUP)
+                at[i] = pack_add_ofs(&pack, at[i], &delta);
+            else
+                pack_add_ofs(&pack, at[i], &delta);
+            bytes_free(&delta);
+        }
+    pack_end(&pack);
+    free(data);
+    return pack;
+}
+
+/* Goal: a pack of 8 MB, 32 MB inflated, stays within 2 MiB, going by every allocation and by the reader's own account, on
+ * one thread and on three. */
+static void memory__stays_within_the_bound(void **state)
+{
+    struct pack_builder pack = large_pack();
+    struct trove__pack_limits limits;
+
+    (void)state;
+    for (int threads = 0; threads < 2; threads++)
+        for (uint64_t bound = 1; bound <= 4; bound *= 2) {
+            struct pack_target target;
+            struct pack_outcome outcome;
+            uint64_t before;
+
+            trove__pack_limits_init(&limits);
+            limits.max_inflight_bytes = bound * MIB;
+            limits.thread_bytes = threads == 0 ? UINT64_MAX : 0;
+            assert_true(pack_target_init(&target, trove_hash_sha1()));
+            target.discard = true;
+            before = memory.bytes;
+            memory.peak = before;
+            outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
+            assert_string_equal(outcome.err.message, "");
+            assert_int_equal(outcome.status, 0);
+            assert_int_equal(outcome.stats.objects, 4 * BLOBS);
+            assert_true(outcome.stats.reinflated > 100);
+            assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
+            print_message("bound %llu: allocated %llu, own account %llu\n",
+                          (unsigned long long)limits.max_inflight_bytes,
+                          (unsigned long long)(memory.peak - before),
+                          (unsigned long long)outcome.stats.peak_bytes);
+            assert_true(memory.peak - before <= limits.max_inflight_bytes);
+            pack_target_deinit(&target);
+        }
+    pack_free(&pack);
+}
+
+/* Many small objects: what is remembered of each must not pass the bound either, but go to a file. */
+static void memory__index_stays_within_the_bound(void **state)
+{
+    enum { COUNT = 60000 };
+    struct trove__pack_limits limits;
+    struct pack_builder pack;
+    struct pack_target target;
+    struct pack_outcome outcome;
+    struct bytes delta;
+    struct trove_oid base;
+    uint32_t i = 0;
+    uint64_t before;
+
+    (void)state;
+    pack_begin(&pack, TROVE_SHA1);
+    for (; i < COUNT; i++)
+        pack_add(&pack, TROVE_BLOB, &i, sizeof(i));
+    i = 17;
+    base = oid_of(TROVE_SHA1, TROVE_BLOB, &i, sizeof(i));
+    delta_begin(&delta, sizeof(i), 7);
+    delta_insert(&delta, "through", 7);
+    pack_add_ref(&pack, &base, &delta); /* the map of ids is made, too */
+    bytes_free(&delta);
+    pack_end(&pack);
+    trove__pack_limits_init(&limits);
+    limits.max_inflight_bytes = MIB;
+    assert_true(pack_target_init(&target, trove_hash_sha1()));
+    target.discard = true;
+    before = memory.bytes;
+    memory.peak = before;
+    outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
+    assert_string_equal(outcome.err.message, "");
+    assert_int_equal(outcome.stats.objects, COUNT + 1);
+    assert_true(memory.peak - before <= limits.max_inflight_bytes);
+    assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
+    pack_target_deinit(&target);
+    pack_free(&pack);
+}
+
+/* A pack with everything in it that allocates. */
+static struct pack_builder small_pack(void)
+{
+    struct pack_builder pack;
+    uint8_t *data = malloc(BLOB_BYTES);
+    struct bytes delta;
+    struct trove_oid late;
+    size_t at;
+
+    assert_non_null(data);
+    pack_begin(&pack, TROVE_SHA1);
+    fill(data, BLOB_BYTES, 1);
+    at = pack_add(&pack, TROVE_BLOB, data, BLOB_BYTES);
+    late = oid_of(TROVE_SHA1, TROVE_TREE, data, 5000);
+    delta_begin(&delta, 5000, 4);
+    delta_copy(&delta, 100, 4);
+    pack_add_ref(&pack, &late, &delta);
+    bytes_free(&delta);
+    for (int i = 0; i < 30; i++)
+        pack_add(&pack, TROVE_BLOB, data + i, BLOB_BYTES / 2);
+    delta_begin(&delta, BLOB_BYTES, 6);
+    delta_copy(&delta, 70000, 6);
+    pack_add_ofs(&pack, at, &delta);
+    bytes_free(&delta);
+    pack_add(&pack, TROVE_TREE, data, 5000);
+    pack_end(&pack);
+    free(data);
+    return pack;
+}
+
+static size_t open_files(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* Goal: whichever allocation fails, the result is -ENOMEM and a message, or success where memory was not needed; nothing
+ * leaks, and the next pack is read. */
+static void memory__each_allocation_fails_in_turn(void **state)
+{
+    struct pack_builder pack = small_pack();
+    struct trove__pack_limits limits;
+
+    (void)state;
+    for (int threads = 0; threads < 2; threads++) {
+        bool failed = true;
+
+        for (size_t n = 1; failed; n++) {
+            struct pack_target target;
+            struct pack_outcome outcome;
+            uint64_t blocks;
+            size_t files;
+
+            trove__pack_limits_init(&limits);
+            limits.max_inflight_bytes = MIB;
+            limits.thread_bytes = threads == 0 ? UINT64_MAX : 0;
+            assert_true(pack_target_init(&target, trove_hash_sha1()));
+            target.discard = true;
+            blocks = memory.blocks;
+            files = open_files();
+            memory.failed = false;
+            memory.fail_in = n;
+            outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 7001);
+            memory.fail_in = 0;
+            failed = memory.failed;
+            if (outcome.status != 0) {
+                assert_true(failed);
+                assert_int_equal(outcome.status, -ENOMEM);
+                assert_string_not_equal(outcome.err.message, "");
+            }
+            assert_int_equal(memory.blocks, blocks);
+            assert_int_equal(open_files(), files);
+            assert_int_equal(target.wrong_ids, 0);
+            outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 7001);
+            assert_int_equal(outcome.status, 0);
+            pack_target_deinit(&target);
+            assert_true(n < 100000);
+        }
+    }
+    pack_free(&pack);
+}
+
+/* Goal: the same for the target's calls; what a give refuses ends the pack with its error. */
+static void memory__target_fails(void **state)
+{
+    struct pack_builder pack = small_pack();
+    struct trove__pack_limits limits;
+
+    (void)state;
+    trove__pack_limits_init(&limits);
+    for (size_t way = 0; way < 4; way++)
+        for (size_t n = 1; n < 34; n++) {
+            struct pack_target target;
+            struct pack_outcome outcome;
+            uint64_t blocks;
+
+            limits.thread_bytes = way % 2 == 0 ? UINT64_MAX : 0;
+            assert_true(pack_target_init(&target, trove_hash_sha1()));
+            target.discard = true;
+            *(way < 2 ? &target.fail_alloc_at : &target.fail_give_at) = n;
+            blocks = memory.blocks;
+            outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 7001);
+            assert_int_equal(outcome.status, -ENOMEM);
+            assert_int_equal(memory.blocks, blocks);
+            pack_target_deinit(&target);
+        }
+    pack_free(&pack);
+}
+
+/* Goal: a reader can be thrown away at any moment. */
+static void memory__destroyed_at_any_moment(void **state)
+{
+    struct pack_builder pack = small_pack();
+    struct trove__pack_limits limits;
+
+    (void)state;
+    trove__pack_limits_init(&limits);
+    for (size_t cut = 0; cut <= pack.out.size; cut += pack.out.size / 61) {
+        struct trove__pack_reader *reader;
+        struct trove__pack_target calls;
+        struct pack_target target;
+        uint64_t blocks;
+
+        limits.thread_bytes = cut % 2 == 0 ? UINT64_MAX : 0;
+        assert_true(pack_target_init(&target, trove_hash_sha1()));
+        target.discard = true;
+        calls = pack_target_calls(&target);
+        blocks = memory.blocks;
+        assert_int_equal(
+            trove__pack_reader_create(target.hash, &limits, &calls, NULL, &reader, NULL), 0);
+        assert_int_equal(trove__pack_reader_feed(reader, pack.out.at, cut, NULL), 0);
+        trove__pack_reader_destroy(reader);
+        assert_int_equal(memory.blocks, blocks);
+        pack_target_deinit(&target);
+    }
+    trove__pack_reader_destroy(NULL);
+    pack_free(&pack);
+}
+
+/* --- the disk ----------------------------------------------------------------------------------------------------- */
+
+static struct pack_outcome read_spooling(const struct pack_builder *pack)
+{
+    struct trove__pack_limits limits;
+
+    trove__pack_limits_init(&limits);
+    limits.spool_bytes = 100000;
+    return pack_try(trove_hash_sha1(), &limits, pack);
+}
+
+static void memory__no_place_for_the_spool(void **state)
+{
+    struct pack_builder pack = small_pack();
+    struct pack_outcome outcome;
+    const char *before = getenv("TMPDIR");
+    char *kept = before != NULL ? strdup(before) : NULL;
+
+    (void)state;
+    setenv("TMPDIR", "/nonexistent/folder", 1);
+    outcome = read_spooling(&pack);
+    assert_int_equal(outcome.status, -ENOENT);
+    assert_non_null(strstr(outcome.err.message, "cannot make a temporary file in /nonexistent"));
+    if (kept != NULL)
+        setenv("TMPDIR", kept, 1);
+    else
+        unsetenv("TMPDIR");
+    free(kept);
+    outcome = read_spooling(&pack);
+    assert_int_equal(outcome.status, 0);
+    assert_int_equal(outcome.stats.spooled_bytes, pack.out.size);
+    pack_free(&pack);
+}
+
+/* A full disk, as far as a test can have one without being root: files may not grow. */
+static void memory__the_disk_is_full(void **state)
+{
+    struct pack_builder pack = small_pack();
+    struct pack_outcome outcome;
+    struct rlimit before, small;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 150000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    outcome = read_spooling(&pack);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(outcome.status, -EFBIG);
+    assert_non_null(strstr(outcome.err.message, "cannot write to the temporary file in "));
+    pack_free(&pack);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory__stays_within_the_bound),
+        cmocka_unit_test(memory__index_stays_within_the_bound),
+        cmocka_unit_test(memory__each_allocation_fails_in_turn),
+        cmocka_unit_test(memory__target_fails),
+        cmocka_unit_test(memory__destroyed_at_any_moment),
+        cmocka_unit_test(memory__no_place_for_the_spool),
+        cmocka_unit_test(memory__the_disk_is_full),
+    };
+
+    return cmocka_run_group_tests(tests, install, NULL);
+}
