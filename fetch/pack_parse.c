@@ -587,7 +587,8 @@ int trove__pack_parse(struct trove__pack_reader *reader, struct trove_error *err
     };
     int r = 0;
 
-    reader->parser.window_size = 0; /* a small spool may have moved */
+    reader->parser.window = reader->parser.view;
+    reader->parser.window_size = 0; /* what was seen of a small spool may have moved */
     while (r == 0)
         r = stages[reader->parser.stage](reader, err);
     return r;
