@@ -112,7 +112,7 @@ int trove__process_open(const struct trove__connect *connect, struct trove__io *
                                                   : start_ssh(process, connect, io, err);
     if (result < 0) {
         trove__free(process);
-        return result;
+        return result == -ENOENT ? -EIO : result; /* a missing program is no missing object */
     }
     process->channel.in = process->child.in;
     process->channel.out = process->child.out;

@@ -19,6 +19,24 @@
 
 /* --- folders and repositories ------------------------------------------------------------------------------------ */
 
+void peer_isolate(void)
+{
+    static const char *const unset[] = {
+        "GIT_SSL_CAINFO",      "GIT_SSL_CAPATH",  "GIT_SSL_NO_VERIFY",
+        "GIT_SSL_CERT",        "GIT_SSL_KEY",     "GIT_SSH",
+        "GIT_SSH_COMMAND",     "GIT_SSH_VARIANT", "GIT_DIR",
+        "GIT_HTTP_USER_AGENT", "GIT_CONFIG_COUNT"};
+    static const char *const set[][2] = {
+        {"GIT_CONFIG_NOSYSTEM", "1"}, {"GIT_CONFIG_GLOBAL", "/dev/null"},
+        {"HOME", "/nonexistent"},     {"no_proxy", "*"},
+        {"GIT_TERMINAL_PROMPT", "0"}, {"GIT_ASKPASS", "false"}};
+
+    for (size_t i = 0; i < sizeof(unset) / sizeof(unset[0]); i++)
+        unsetenv(unset[i]);
+    for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
+        setenv(set[i][0], set[i][1], 1);
+}
+
 static char *format_text(const char *format, va_list args)
 {
     char *text;

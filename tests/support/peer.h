@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Keeps the user's and the machine's settings (configuration, certificates, proxies, ssh) away from what follows. */
+void peer_isolate(void);
+
 /* A new folder, removed by peer_remove_dir(). */
 char *peer_make_dir(void);
 void peer_remove_dir(char *dir);

@@ -235,8 +235,7 @@ static void session__ssh(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
-    setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+    peer_isolate();
     root = peer_make_dir();
     peer_make_repository(root, "one.git", "sha1");
     peer_make_repository(root, "two.git", "sha256");

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: a server that hangs or drips at any stage of a conversation ends at the low-speed limit, on every transport; so do
+ * deadline and cancel token, without waiting for it.
+ * Method: servers on loopback that stop or drip where a table says, all at once, each with a session of its own; what
+ * drips is valid (keepalives, progress, capabilities, pack bytes), so that only its slowness can be the reason.
+ */
+#include "fetch/pktline.h"
+#include "fetch/session.h"
+#include "peer.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define A "1111111111111111111111111111111111111111"
+#define CAPS "000eversion 2\n0006x\n000cls-refs\n0019fetch=shallow filter\n0000"
+#define REF "0041" A " refs/heads/mainmain\n"
+#define HEADER "000dpackfile\n"
+#define KEEPALIVE "0005\1"
+#define PROGRESS "000c\2so far\n"
+#define PACK_START "0009\1PACK"
+#define HTTP_GET                                                                                   \
+    "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"             \
+    "Content-Length: 61\r\n\r\n" CAPS
+#define HTTP_POST                                                                                  \
+    "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\n"                    \
+    "Content-Length: 100000\r\n\r\n"
+#define SAY(text)                                                                                  \
+    {                                                                                              \
+        PEER_SEND, text, sizeof(text) - 1                                                          \
+    }
+#define DRIP(text)                                                                                 \
+    {                                                                                              \
+        PEER_DRIP, text, sizeof(text) - 1                                                          \
+    }
+#define AFTER(text)                                                                                \
+    {                                                                                              \
+        PEER_READ_UNTIL, text, sizeof(text) - 1                                                    \
+    }
+#define HANG                                                                                       \
+    {                                                                                              \
+        PEER_HANG, NULL, 0                                                                         \
+    }
+
+static const struct {
+    const char *name, *scheme;
+    struct peer_step steps[6];
+} cases[] = {
+    {"git: no capabilities", "git", {AFTER("version=2"), HANG}},
+    {"git: capabilities drip",
+     "git",
+     {AFTER("version=2"), SAY("000eversion 2\n"), DRIP("0006x\n")}},
+    {"git: no refs", "git", {AFTER("version=2"), SAY(CAPS), AFTER("0000"), HANG}},
+    {"git: refs drip", "git", {AFTER("version=2"), SAY(CAPS), AFTER("0000"), DRIP(REF)}},
+    {"git: no pack", "git", {AFTER("version=2"), SAY(CAPS), AFTER("done\n0000"), HANG}},
+    {"git: keepalives",
+     "git",
+     {AFTER("version=2"), SAY(CAPS), AFTER("done\n0000"), SAY(HEADER), DRIP(KEEPALIVE)}},
+    {"git: progress",
+     "git",
+     {AFTER("version=2"), SAY(CAPS), AFTER("done\n0000"), SAY(HEADER), DRIP(PROGRESS)}},
+    {"git: mid pack",
+     "git",
+     {AFTER("version=2"), SAY(CAPS), AFTER("done\n0000"), SAY(HEADER PACK_START), HANG}},
+    {"git: pack drips",
+     "git",
+     {AFTER("version=2"), SAY(CAPS), AFTER("done\n0000"), SAY(HEADER), DRIP(PACK_START)}},
+    {"http: no answer", "http", {AFTER("\r\n\r\n"), HANG}},
+    {"http: header drips",
+     "http",
+     {AFTER("\r\n\r\n"), DRIP("HTTP/1.1 200 OK\r\nX: aaaaaaaaaaaaaaaaaaaaa")}},
+    {"http: capabilities drip",
+     "http",
+     {AFTER("\r\n\r\n"),
+      SAY("HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n"
+          "000eversion 2\n"),
+      DRIP("0006x\n")}},
+    {"http: no pack", "http", {AFTER("\r\n\r\n"), SAY(HTTP_GET), AFTER("done\n0000"), HANG}},
+    {"http: keepalives",
+     "http",
+     {AFTER("\r\n\r\n"), SAY(HTTP_GET), AFTER("done\n0000"), SAY(HTTP_POST HEADER),
+      DRIP(KEEPALIVE)}},
+    {"http: mid pack",
+     "http",
+     {AFTER("\r\n\r\n"), SAY(HTTP_GET), AFTER("done\n0000"), SAY(HTTP_POST HEADER PACK_START),
+      HANG}},
+};
+#define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
+
+struct run {
+    pthread_t thread;
+    size_t number;
+    struct peer_script script;
+    char url[64];
+    struct trove__session_options options;
+    struct trove_until until;
+    struct trove_cancel *cancel_on_progress;
+    int result;
+    int64_t elapsed_ns;
+    struct trove_error err;
+};
+
+static int no_ref(void *context, const struct trove_git_ref *ref)
+{
+    (void)context, (void)ref;
+    return 0;
+}
+
+static int no_pack(void *context, const void *bytes, size_t size, struct trove_error *err)
+{
+    (void)context, (void)bytes, (void)size, (void)err;
+    return 0;
+}
+
+static void on_progress(void *context, const char *text, size_t size)
+{
+    struct run *run = context;
+
+    (void)text, (void)size;
+    if (run->cancel_on_progress != NULL)
+        trove_cancel(run->cancel_on_progress);
+}
+
+static void *run_case(void *argument)
+{
+    struct run *run = argument;
+    struct trove__session *session = NULL;
+    const struct trove_oid id = {{1}};
+    const struct trove__fetch_args args = {.wants = &id, .want_count = 1, .progress = true};
+    const struct trove__fetch_events events = {
+        .context = run, .pack = no_pack, .progress = on_progress};
+    int64_t start = trove_now_ns();
+
+    run->result = trove__session_open(run->url, &run->options, &run->until, &session, &run->err);
+    if (run->result == 0 && strstr(cases[run->number].name, "refs") != NULL)
+        run->result = trove__session_ls_refs(session, NULL, no_ref, NULL, &run->until, &run->err);
+    else if (run->result == 0)
+        run->result =
+            trove__session_fetch(session, &args, &events, &run->until, NULL, NULL, &run->err);
+    trove__session_close(session);
+    run->elapsed_ns = trove_now_ns() - start;
+    return NULL;
+}
+
+static void start_run(struct run *run, size_t number)
+{
+    run->number = number;
+    peer_script_start(&run->script, cases[number].steps);
+    snprintf(run->url, sizeof(run->url), "%s://127.0.0.1:%u/x", cases[number].scheme,
+             run->script.port);
+    assert_int_equal(pthread_create(&run->thread, NULL, run_case, run), 0);
+}
+
+static void end_run(struct run *run)
+{
+    pthread_join(run->thread, NULL);
+    peer_script_stop(&run->script);
+}
+
+static void stall__every_stage_ends_at_the_limit(void **state)
+{
+    static struct run runs[CASE_COUNT];
+
+    (void)state;
+    for (size_t i = 0; i < CASE_COUNT; i++) {
+        runs[i].options = (struct trove__session_options){1000, 1};
+        runs[i].until = trove_until_ms(-1, NULL);
+        start_run(&runs[i], i);
+    }
+    for (size_t i = 0; i < CASE_COUNT; i++)
+        end_run(&runs[i]);
+    for (size_t i = 0; i < CASE_COUNT; i++)
+        if (runs[i].result != -ETIMEDOUT || strstr(runs[i].err.message, "too slow") == NULL ||
+            runs[i].elapsed_ns < 900000000)
+            fail_msg("%s: %d after %lld ns: %s", cases[i].name, runs[i].result,
+                     (long long)runs[i].elapsed_ns, runs[i].err.message);
+}
+
+static void stall__every_stage_ends_at_the_deadline(void **state)
+{
+    static struct run runs[CASE_COUNT];
+
+    (void)state;
+    for (size_t i = 0; i < CASE_COUNT; i++) {
+        runs[i].options = (struct trove__session_options){0, 0};
+        runs[i].until = trove_until_ms(500, NULL);
+        start_run(&runs[i], i);
+    }
+    for (size_t i = 0; i < CASE_COUNT; i++)
+        end_run(&runs[i]);
+    for (size_t i = 0; i < CASE_COUNT; i++)
+        if (runs[i].result != -ETIMEDOUT || strstr(runs[i].err.message, "deadline") == NULL)
+            fail_msg("%s: %d: %s", cases[i].name, runs[i].result, runs[i].err.message);
+}
+
+/* Cancelled in the middle of an answer, at a moment that the answer itself decides. */
+static void stall__cancelled(void **state)
+{
+    static const char *const names[] = {"git: progress"};
+    struct run run = {0};
+
+    (void)state;
+    for (size_t i = 0; i < CASE_COUNT; i++) {
+        if (strcmp(cases[i].name, names[0]) != 0)
+            continue;
+        assert_int_equal(trove_cancel_create(&run.cancel_on_progress), 0);
+        run.until = trove_until_ms(-1, run.cancel_on_progress);
+        start_run(&run, i);
+        end_run(&run);
+        assert_int_equal(run.result, -ECANCELED);
+        trove_cancel_unref(run.cancel_on_progress);
+    }
+}
+
+/* A listener whose queue is full lets no connection through: the connecting itself hangs. */
+static void stall__connecting(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), fill[8];
+    const struct trove__session_options options = {1000, 1};
+
+    (void)state;
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    for (int i = 0; i < 8; i++) {
+        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(fill[i], (struct sockaddr *)&address, length);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct trove__session *session = NULL;
+        struct trove_error err = {0};
+        char url[64];
+
+        snprintf(url, sizeof(url), "%s://127.0.0.1:%u/x", i == 0 ? "git" : "http",
+                 ntohs(address.sin_port));
+        assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), -ETIMEDOUT);
+        assert_non_null(strstr(err.message, "too slow"));
+    }
+    for (int i = 0; i < 8; i++)
+        close(fill[i]);
+    close(listener);
+}
+
+static void stall__nobody_there(void **state)
+{
+    const struct trove__session_options options = {1000, 30};
+    struct trove__session *session = NULL;
+    struct trove_error err = {0};
+    struct peer_script script;
+    char url[64];
+
+    (void)state;
+    peer_script_start(&script, NULL);
+    peer_script_stop(&script); /* its port is free now */
+    for (int i = 0; i < 2; i++) {
+        snprintf(url, sizeof(url), "%s://127.0.0.1:%u/x", i == 0 ? "git" : "http", script.port);
+        assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), -ECONNREFUSED);
+        assert_non_null(strstr(err.message, url));
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    peer_isolate();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stall__every_stage_ends_at_the_limit),
+        cmocka_unit_test(stall__every_stage_ends_at_the_deadline),
+        cmocka_unit_test(stall__cancelled),
+        cmocka_unit_test(stall__connecting),
+        cmocka_unit_test(stall__nobody_there),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
