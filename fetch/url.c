@@ -298,6 +298,8 @@ static int parse(struct trove__url *url, const char *text, struct trove_error *e
 {
     size_t length = name_length(text, "://");
 
+    if (strpbrk(text, "\r\n") != NULL)
+        return refuse(err, "a line break");
     if (length > 0) {
         for (size_t i = 0; i < SCHEME_COUNT; i++)
             if (strlen(schemes[i].name) == length &&

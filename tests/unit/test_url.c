@@ -77,6 +77,7 @@ static void url__refused(void **state)
         "/a\rb",
         "file://-x",
         "file:///a%0ab",
+        "file://a\nb/c",
         "file:///a%00b",
         "file://",
         "ext::sh -c x",

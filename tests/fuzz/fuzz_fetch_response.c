@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fuzz_fetch_response.c - the answer to fetch, of both object formats (the first byte chooses). Properties: nothing comes
+ * behind the end, pack bytes only from a pack, chatter within its limit, every failure says why, a refused id is in the text.
+ */
+#include "fetch/protocol.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool good)
+{
+    if (!good)
+        abort();
+}
+
+static void check_item(const struct trove__fetch_item *item, const struct trove__pkt *pkt)
+{
+    bool has_bytes = item->kind == TROVE__FETCH_PACK || item->kind == TROVE__FETCH_PROGRESS;
+
+    check(item->kind <= TROVE__FETCH_END);
+    if (has_bytes) {
+        check(pkt->kind == TROVE__PKT_DATA && item->size + 1 == pkt->size);
+        check(item->data == pkt->data + 1);
+        check(pkt->data[0] == (item->kind == TROVE__FETCH_PACK ? 1 : 2));
+    }
+    check(item->kind != TROVE__FETCH_END || pkt->kind == TROVE__PKT_FLUSH);
+}
+
+static void check_failure(const struct trove__fetch_reader *reader, int result,
+                          const struct trove_error *err)
+{
+    check(err->code == result && err->message[0] != '\0');
+    check(result == -EPROTO || result == -EFBIG || result == -EIO || result == -ENOENT);
+    check((result == -ENOENT) == reader->is_refused);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct trove__wire_limits limits;
+    struct trove__fetch_reader reader = {.limits = &limits, .algo = TROVE_SHA1};
+    struct trove__fetch_item item = {.kind = TROVE__FETCH_NOTHING};
+    struct trove_error err = {0};
+    struct trove__pkt pkt;
+    size_t offset = 1, used;
+    uint64_t chatter = 0;
+    int result = 0;
+
+    trove__wire_limits_init(&limits);
+    limits.max_progress_bytes = 1000;
+    limits.max_lines = 20;
+    if (size == 0)
+        return 0;
+    reader.algo = data[0] & 1 ? TROVE_SHA256 : TROVE_SHA1;
+    while (result == 0 && item.kind != TROVE__FETCH_END &&
+           trove__pkt_parse(data + offset, size - offset, &pkt, &used) == 0) {
+        offset += used;
+        result = trove__fetch_reader_feed(&reader, &pkt, &item, &err);
+        if (result == 0) {
+            check_item(&item, &pkt);
+            if (item.kind == TROVE__FETCH_PROGRESS)
+                chatter += item.size;
+        }
+    }
+    check(chatter <= limits.max_progress_bytes);
+    if (result < 0)
+        check_failure(&reader, result, &err);
+    if (item.kind == TROVE__FETCH_END) {
+        pkt = (struct trove__pkt){.kind = TROVE__PKT_FLUSH};
+        check(trove__fetch_reader_feed(&reader, &pkt, &item, &err) == -EPROTO);
+    }
+    return 0;
+}
