@@ -265,6 +265,14 @@ static void kill_all(const struct trove__child *child)
         kill(kin[i], SIGKILL);
 }
 
+/* False when somebody else (a host that waits for any child) has reaped it, and its number may be another's by now. */
+static bool is_ours(const struct trove__child *child)
+{
+    siginfo_t info;
+
+    return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 int trove__child_end(struct trove__child *child, int grace_ms)
 {
     struct pollfd ended = {.fd = child->pidfd, .events = POLLIN};
@@ -276,7 +284,8 @@ int trove__child_end(struct trove__child *child, int grace_ms)
     if (child->pid > 0) {
         if (ended.fd >= 0 && grace_ms > 0)
             (void)poll(&ended, 1, grace_ms); /* a signal only shortens the grace */
-        kill_all(child);
+        if (is_ours(child))
+            kill_all(child);
         while (waitpid(child->pid, &status, 0) < 0)
             if (errno != EINTR) {
                 status = -1;
@@ -325,20 +334,23 @@ static int drain(int *fd, struct trove__bytes *out, size_t max_out)
     return out->failed ? -ENOMEM : 0;
 }
 
+/* Passes bytes both ways until the child has ended and what it wrote is read. Something that it left running may hold its
+ * descriptors open: nobody waits for that. */
 static int converse(struct trove__child *child, const uint8_t *input, size_t left,
                     struct trove__bytes *out, size_t max_out, struct trove__io *io,
                     struct trove_error *err)
 {
-    int result = 0;
+    bool ended = false;
 
-    while (result == 0 && (child->out >= 0 || child->err >= 0)) {
+    while (!ended && (child->out >= 0 || child->err >= 0 || child->pidfd >= 0)) {
         struct pollfd fds[] = {{.fd = child->out, .events = POLLIN},
                                {.fd = child->err, .events = POLLIN},
-                               {.fd = child->in, .events = POLLOUT}};
+                               {.fd = child->in, .events = POLLOUT},
+                               {.fd = child->pidfd, .events = POLLIN}};
+        int result = trove__io_poll(io, fds, 4, err);
 
-        result = trove__io_poll(io, fds, 3, err);
         if (result < 0)
-            break;
+            return result;
         result = 0;
         if (fds[2].revents != 0)
             feed_input(child, &input, &left);
@@ -347,9 +359,10 @@ static int converse(struct trove__child *child, const uint8_t *input, size_t lef
         if (fds[0].revents != 0)
             result = drain(&child->out, out, max_out);
         if (result < 0)
-            trove_error_set(err, result, "a helper program answers without end");
+            return trove_error_set(err, result, "a helper program answers without end");
+        ended = fds[3].revents != 0 && fds[0].revents == 0;
     }
-    return result;
+    return 0;
 }
 
 int trove__child_run(const struct trove__child_spec *spec, const void *input, size_t input_size,

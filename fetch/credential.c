@@ -17,8 +17,10 @@ static int run(const char *verb, const void *input, size_t size, struct trove__b
     /* Outside of any repository: the one in the current folder has no say about another. */
     static const char *const env[] = {"GIT_DIR=/dev/null", NULL};
     const struct trove__child_spec spec = {.args = args, .env = env};
+    struct trove__io patient; /* somebody who types a password is not a slow server */
 
-    return trove__child_run(&spec, input, size, out, ANSWER_MAX_BYTES, io, ret_status, err);
+    trove__io_begin(&patient, &io->until, 0, 0);
+    return trove__child_run(&spec, input, size, out, ANSWER_MAX_BYTES, &patient, ret_status, err);
 }
 
 static void wipe(struct trove__bytes *bytes)

@@ -227,6 +227,14 @@ static int describe(struct http *http, const void *body, size_t size, struct tro
     return 0;
 }
 
+/* Why the transfer failed: for want of memory of ours, or as libcurl says. */
+static int transfer_failed(const struct http *http, struct trove_error *err)
+{
+    if (http->body.failed)
+        return trove_error_set(err, -ENOMEM, "no memory for an answer");
+    return trove__curl_failed(&http->curl, err);
+}
+
 /* Sends what was described and waits until the body of the answer begins, or the answer ends. */
 static int exchange(struct http *http, struct trove_error *err)
 {
@@ -248,8 +256,8 @@ static int exchange(struct http *http, struct trove_error *err)
     if (result < 0)
         return result;
     if (!http->curl.running && http->curl.result != CURLE_OK &&
-        (http->status == 0 || http->status == 200))
-        return trove__curl_failed(&http->curl, err);
+        (http->status == 0 || http->status == 200 || http->body.failed))
+        return transfer_failed(http, err);
     learn_status(http);
     curl_easy_getinfo(http->curl.easy, CURLINFO_REQUEST_SIZE, &request);
     curl_easy_getinfo(http->curl.easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
@@ -440,7 +448,7 @@ static ssize_t http_read(struct trove__transport *transport, void *buffer, size_
     size_t ready;
 
     http->io = io;
-    if (http->start == http->body.size) {
+    if (http->start == http->body.size && !http->body.failed) {
         trove__bytes_clear(&http->body);
         http->start = 0;
     }
@@ -455,7 +463,7 @@ static ssize_t http_read(struct trove__transport *transport, void *buffer, size_
         return result;
     ready = http->body.size - http->start;
     if (ready == 0 && http->curl.result != CURLE_OK)
-        return trove__curl_failed(&http->curl, err);
+        return transfer_failed(http, err);
     if (ready > size)
         ready = size;
     if (ready > 0)
