@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "credential.h"
 #include "curl_io.h"
+#include "gzip.h"
 #include "http_options.h"
 #include "protocol.h"
 #include "transport.h"
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <zlib.h>
 
 #define ZIP_ABOVE_BYTES 1024
 #define BODY_MAX_BYTES (1 << 20) /* waiting to be read; past it the transfer pauses */
@@ -112,27 +112,6 @@ static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off
 
 /* --- one request ------------------------------------------------------------------------------------------------- */
 
-/* SIZE bytes at BODY as gzip. */
-static int zip(struct trove__bytes *out, const void *body, size_t size)
-{
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)body, .avail_in = (uInt)size};
-    int status;
-
-    trove__bytes_clear(out);
-    if (size > UINT32_MAX / 2 ||
-        deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-        return -ENOMEM;
-    do {
-        uint8_t piece[16384];
-        stream.next_out = piece;
-        stream.avail_out = sizeof(piece);
-        status = deflate(&stream, Z_FINISH);
-        trove__bytes_add(out, piece, sizeof(piece) - stream.avail_out);
-    } while (status == Z_OK);
-    deflateEnd(&stream);
-    return status == Z_STREAM_END && !out->failed ? 0 : -ENOMEM;
-}
-
 /* The address of a request: WHAT behind the repository's. */
 static CURLcode set_address(struct http *http, const char *what, const char *query)
 {
@@ -202,7 +181,7 @@ static int describe(struct http *http, const void *body, size_t size, struct tro
 {
     CURL *easy = http->curl.easy;
     bool zipped = body != NULL && size > ZIP_ABOVE_BYTES;
-    int result = zipped ? zip(&http->zipped, body, size) : 0;
+    int result = zipped ? trove__gzip(&http->zipped, body, size) : 0;
 
     if (result == 0)
         result = set_headers(http, body != NULL, zipped);
