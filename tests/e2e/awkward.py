@@ -42,8 +42,8 @@ def content(rng, index):
         7: b"x" * 7999 + b"\0foo\nfoo bar\n", 8: b"x\n" * 4000 + b"\0foo\nfoo\0bar\nint main\n",
         9: "foo bar\nint main\n".encode("utf-16"), 10: b"\xef\xbb\xbffoo at the start\nfoo\n",
         11: b"foo\r\nbar\r\n\r\nfoo bar\r\n", 12: b"foo\rbar\rfoo\n", 13: b"\xfffoo\xfe\nfoo\xc3\nbar\xc3\xa9\n",
-        14: b"foo " * 20000 + b"\n", 15: b"version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 1\n" % 7,
-        16: b"a\x0bb\x0cfoo\x1b[31mred\n", 17: b"foo\n" * 3000, 18: bytes(range(1, 256)) + b"\nfoo\n",
+        14: b"foo " * 3000 + b"\n", 15: b"version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 1\n" % 7,
+        16: b"a\x0bb\x0cfoo\x1b[31mred\n", 17: b"foo\n" * 300, 18: bytes(range(1, 256)) + b"\nfoo\n",
         19: b"\n".join(b"%d foo" % n for n in range(500)),
     }
     if kind in special:

@@ -8,10 +8,12 @@ import os
 import shlex
 import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
 
 # With more threads than one and context or --break, git itself cuts the first line of its output.
 GIT_ONLY = {"grep": [b"--threads=1"]}
+GIT_SECONDS = 10
 
 
 @dataclass
@@ -37,30 +39,30 @@ class Answer:
 
 
 class Runner:
-    """Runs cases. PATHS: repository name to folder; URL_OF: repository name to what trove is given."""
+    """Runs cases. PATHS: repository name to folder, where git looks; SERVER: where trove looks."""
 
-    def __init__(self, trove, paths, url_of, homes, folder):
-        self.trove, self.paths, self.url_of, self.homes, self.folder = trove, paths, url_of, homes, folder
+    def __init__(self, trove, paths, server, homes, folder):
+        self.trove, self.paths, self.server, self.homes, self.folder = trove, paths, server, homes, folder
 
     def environment(self, case):
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "LC_", "LANG"))}
         keep.update(HOME=self.homes[case.home], LC_ALL=case.locale, GIT_CONFIG_NOSYSTEM="1")
-        if "GIT_SSH_COMMAND" in os.environ:
-            keep["GIT_SSH_COMMAND"] = os.environ["GIT_SSH_COMMAND"]
+        keep.update(self.server.environment)
         return keep
 
-    def run(self, command, case):
+    def run(self, command, case, seconds=None):
         command = [os.fsencode(word) for word in command]
         done = subprocess.run(command, env=self.environment(case), input=case.stdin, cwd=self.folder,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
         return Answer(command, done.returncode, done.stdout, done.stderr)
 
     def git(self, case):
         return self.run(["git", "-C", self.paths[case.repo], case.command, *GIT_ONLY.get(case.command, []),
-                         *case.args], case)
+                         *case.args], case, GIT_SECONDS)
 
     def ours(self, case):
-        url = self.url_of(case.repo)
+        # A work tree is a path, never behind a server.
+        url = self.paths["tree"] if case.repo == "tree" else self.server.url(case.repo)
         if case.short_form is not None:
             words = [url if word is None else word for word in case.short_form]
             return self.run([self.trove, case.command, *case.trove_only, *words], case)
@@ -92,7 +94,8 @@ class Report:
 
     def __init__(self, title, show=10):
         self.title, self.show = title, show
-        self.lock, self.count, self.failures, self.left_out = threading.Lock(), 0, 0, {}
+        self.lock, self.count, self.failures = threading.Lock(), 0, 0
+        self.left_out, self.slowest = {}, []
 
     def add(self, case, git, ours):
         found = difference(git, ours)
@@ -106,6 +109,11 @@ class Report:
                 if ours.err:
                     print("    stderr:", ours.err.decode(errors="backslashreplace").strip()[:400])
 
+    def slow(self, seconds, ours, case):
+        """Remembers the slowest of ours."""
+        with self.lock:
+            self.slowest = sorted(self.slowest + [(seconds, shell(ours, case))])[-3:]
+
     def leave_out(self, reason):
         with self.lock:
             self.left_out[reason] = self.left_out.get(reason, 0) + 1
@@ -115,13 +123,23 @@ class Report:
         print("%s: %d comparisons, %d different" % (self.title, self.count, self.failures))
         for reason, count in sorted(self.left_out.items()):
             print("    left out: %5d  %s" % (count, reason))
+        for seconds, command in self.slowest:
+            print("    %4.1f s  %s" % (seconds, command[:200]))
         return self.failures == 0
 
 
 def run_all(cases, runner, report, workers):
-    """Compares every case, a few at a time."""
+    """Compares every case, a few at a time. What takes git itself too long is left out: nobody waits for that."""
     def one(case):
-        report.add(case, runner.git(case), runner.ours(case))
+        try:
+            git = runner.git(case)
+        except subprocess.TimeoutExpired:
+            report.leave_out("git itself takes more than %d s" % GIT_SECONDS)
+            return
+        begin = time.monotonic()
+        ours = runner.ours(case)
+        report.add(case, git, ours)
+        report.slow(time.monotonic() - begin, ours, case)
 
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(one, cases):

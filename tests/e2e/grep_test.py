@@ -19,7 +19,7 @@ def options():
     parser.add_argument("--trove", required=True, help="the program to test")
     parser.add_argument("--root", required=True, help="the project's folder")
     parser.add_argument("--work", required=True, help="where repositories are made and kept")
-    parser.add_argument("--via", default="file", help="file, http, daemon, ssh; several with commas")
+    parser.add_argument("--via", default="file", help="file, http, git, ssh; several with commas")
     parser.add_argument("--seed", type=int, default=None, help="of the random command lines (default: the time)")
     parser.add_argument("--random", type=int, default=2000, help="how many random command lines")
     parser.add_argument("--share", type=int, default=1, help="only each Nth case of the table")
@@ -52,10 +52,8 @@ def main():
     homes = grep_cases.make_homes(os.path.join(args.work, "homes"))
     good = True
     for kind in args.via.split(","):
-        with servers.start(kind, os.path.join(args.work, "repos"), os.path.join(args.work, "servers")) as url_of:
-            # A work tree is a path, never behind a server.
-            local = lambda name, url_of=url_of: paths["tree"] if name == "tree" else url_of(name)
-            runner = Runner(os.path.abspath(args.trove), paths, local, homes, args.work)
+        with servers.start(kind, os.path.join(args.work, "repos")) as server:
+            runner = Runner(os.path.abspath(args.trove), paths, server, homes, args.work)
             report = Report("grep over " + kind)
             begin = time.time()
             todo = []

@@ -16,7 +16,7 @@ import tarfile
 
 import awkward
 
-VERSION = "1"  # changes whenever this file or awkward.py makes other repositories
+VERSION = "2"  # changes whenever this file or awkward.py makes other repositories
 SOURCE_TARBALL_FOLDER = "/usr/src/glibc"
 SOURCE_PARTS = ("argp", "elf", "inet", "malloc", "posix", "stdlib", "string", "time", "localedata/charmaps", "po",
                 "manual", "nscd", "sysdeps/x86_64", "debug", "scripts")
