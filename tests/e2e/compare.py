@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 # With more threads than one and context or --break, git itself cuts the first line of its output.
 GIT_ONLY = {"grep": [b"--threads=1"]}
-GIT_SECONDS = 10
+GIT_SECONDS = 3
 
 
 @dataclass
