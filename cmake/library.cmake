@@ -1,10 +1,11 @@
-# trove_library(NAME OBJECTS object-libraries... LIBRARIES libraries... REQUIRES pkg-config-modules...)
+# trove_library(NAME OBJECTS object-libraries... LIBRARIES libraries... REQUIRES pkg-config-modules... [LINKS -l...])
 #
+# LINKS is for what a static trove needs whose own .pc file asks for the world when it is asked about static linking.
 # Makes NAME (shared) and NAME-static from the same objects, and installs both with NAME.pc.
 set(trove_exports ${CMAKE_SOURCE_DIR}/cmake/exports.map)
 
 function(trove_library name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "OBJECTS;LIBRARIES;REQUIRES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "OBJECTS;LIBRARIES;REQUIRES;LINKS")
     list(TRANSFORM arg_OBJECTS REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>")
 
     add_library(${name} SHARED ${arg_OBJECTS})
@@ -20,6 +21,7 @@ function(trove_library name)
     endforeach()
 
     string(REPLACE ";" ", " requires "${arg_REQUIRES}")
+    string(REPLACE ";" " " links "${arg_LINKS}")
     # The file tells its own place, so that an installed tree can be moved.
     file(RELATIVE_PATH pc_up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
     string(REGEX REPLACE "/$" "" pc_up "${pc_up}")

@@ -40,8 +40,8 @@ for library in libtrove libtrove-core; do
 done
 needed "$prefix/lib/libtrove-core.so" | grep -vE '^(liburcu-(bp|common)\.so\.|libc\.so\.6|ld-linux)' &&
     fail "libtrove-core.so needs more than liburcu-bp and the C library"
-tls=$(readelf -lW "$prefix/lib/libtrove.so" | awk '$1 == "TLS" {print strtonum($6)}')
-[ "${tls:-0}" -le 64 ] || fail "libtrove.so has $tls bytes of thread-local storage"
+tls=$(($(readelf -lW "$prefix/lib/libtrove.so" | awk '$1 == "TLS" {print $6}') + 0))
+[ "$tls" -le 64 ] || fail "libtrove.so has $tls bytes of thread-local storage"
 
 # --- programs from outside
 repository=$work/repository
@@ -69,4 +69,4 @@ needed "$work/static" | grep trove && fail "the static program needs a shared li
 "$work/dlopen" "$prefix/lib/libtrove.so" "$repository" HEAD:greeting 'hello from far away
 ' || fail "dlopen and dlclose"
 [ "$("$prefix/bin/trove" -C "$repository" grep -n hello)" = "HEAD:greeting:1:hello from far away" ] || fail "the program"
-echo "installed: $(wc -l <"$work/exported") functions, ${tls:-0} bytes of thread-local storage"
+echo "installed: $(wc -l <"$work/exported") functions, $tls bytes of thread-local storage"
