@@ -2,6 +2,7 @@
 /*
  * main.c - the `trove` program: reads its own options and finds the subcommand.
  */
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,7 @@ int main(int argc, char **argv)
     struct trove__tool tool;
     int status;
 
+    setlocale(LC_CTYPE, ""); /* patterns and case follow the user's character set, as git's do */
     /* A reader that goes away is an error of write(), so that transfers end cleanly; deinit makes it a signal again. */
     signal(SIGPIPE, SIG_IGN);
     status = trove__tool_init(&tool);

@@ -90,10 +90,12 @@ def shell(answer, case):
 
 
 class Report:
-    """Counts and prints failures; safe to use from several threads."""
+    """Counts failures, prints the first and writes all to a file; safe to use from several threads."""
 
-    def __init__(self, title, show=10):
+    def __init__(self, title, folder, show=10):
         self.title, self.show = title, show
+        self.path = os.path.join(folder, "different-" + title.replace(" ", "-"))
+        self.file = open(self.path, "w", encoding="utf-8", errors="backslashreplace")
         self.lock, self.count, self.failures = threading.Lock(), 0, 0
         self.left_out, self.slowest = {}, []
 
@@ -104,10 +106,12 @@ class Report:
             if found is None:
                 return
             self.failures += 1
+            text = "\nDIFFERENT %s\n    %s\n    %s\n    %s" % (self.title, shell(git, case), shell(ours, case), found)
+            if ours.err:
+                text += "\n    stderr: " + ours.err.decode(errors="backslashreplace").strip()[:400]
+            print(text, file=self.file, flush=True)
             if self.failures <= self.show:
-                print("\nDIFFERENT %s\n    %s\n    %s\n    %s" % (self.title, shell(git, case), shell(ours, case), found))
-                if ours.err:
-                    print("    stderr:", ours.err.decode(errors="backslashreplace").strip()[:400])
+                print(text.encode(errors="backslashreplace").decode())
 
     def slow(self, seconds, ours, case):
         """Remembers the slowest of ours."""
@@ -121,6 +125,9 @@ class Report:
     def end(self):
         """Prints the sum; returns whether all were equal."""
         print("%s: %d comparisons, %d different" % (self.title, self.count, self.failures))
+        self.file.close()
+        if self.failures:
+            print("    all of them: " + self.path)
         for reason, count in sorted(self.left_out.items()):
             print("    left out: %5d  %s" % (count, reason))
         for seconds, command in self.slowest:

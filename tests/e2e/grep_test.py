@@ -54,7 +54,7 @@ def main():
     for kind in args.via.split(","):
         with servers.start(kind, os.path.join(args.work, "repos")) as server:
             runner = Runner(os.path.abspath(args.trove), paths, server, homes, args.work)
-            report = Report("grep over " + kind)
+            report = Report("grep over " + kind, args.work)
             begin = time.time()
             todo = []
             for case in cases(args, os.path.join(args.work, "patterns"), seed):

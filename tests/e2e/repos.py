@@ -16,7 +16,7 @@ import tarfile
 
 import awkward
 
-VERSION = "2"  # changes whenever this file or awkward.py makes other repositories
+VERSION = "3"  # changes whenever this file or awkward.py makes other repositories
 SOURCE_TARBALL_FOLDER = "/usr/src/glibc"
 SOURCE_PARTS = ("argp", "elf", "inet", "malloc", "posix", "stdlib", "string", "time", "localedata/charmaps", "po",
                 "manual", "nscd", "sysdeps/x86_64", "debug", "scripts")
@@ -33,7 +33,7 @@ def git(folder, *args, **kwargs):
     """Runs git in FOLDER, free of the caller's configuration; returns its standard output."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     environment.update(IDENTITY)
-    return subprocess.run(["git", "-C", folder, *args], env=environment, check=True, stdout=subprocess.PIPE,
+    return subprocess.run(["git", "-C", folder, "-c", "gc.auto=0", *args], env=environment, check=True, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, **kwargs).stdout
 
 
@@ -44,7 +44,7 @@ def commit_all(folder, message):
 
 def finish(work, bare, *options):
     """Turns the work tree WORK into the bare repository BARE, packed, and removes WORK."""
-    subprocess.run(["git", *options, "clone", "-q", "--bare", "--no-local", work, bare],
+    subprocess.run(["git", "-c", "gc.auto=0", *options, "clone", "-q", "--bare", "--no-local", work, bare],
                    env={**os.environ, **IDENTITY}, check=True, stderr=subprocess.DEVNULL)
     shutil.rmtree(work)
 
@@ -122,6 +122,8 @@ def make_tree(awkward_bare, folder):
     """A work tree whose attributes differ from the committed ones; some files are changed and not committed."""
     subprocess.run(["git", "clone", "-q", awkward_bare, folder], env={**os.environ, **IDENTITY}, check=True,
                    stderr=subprocess.DEVNULL)
+    for name in ("HEAD", "main"):  # a file of a revision's name makes every use of that name ambiguous
+        os.unlink(os.path.join(folder, name))
     with open(os.path.join(folder, ".gitattributes"), "w") as file:
         file.write("*.c -diff\n*.bin diff\n*.txt binary\ndir/* -binary\n")
     with open(os.path.join(folder, "plain.txt"), "w") as file:
