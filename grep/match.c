@@ -168,3 +168,21 @@ int trove__match_look_ahead(struct trove__haystack *hay, size_t from, size_t *re
     *ret_line = trove__line_start(hay->data, from, earliest);
     return 1;
 }
+
+int trove__match_jumps_to_end(struct trove__haystack *hay, size_t from)
+{
+    bool reached = false;
+
+    for (size_t i = 0; i < hay->grep->pattern_count; i++) {
+        struct trove__span span;
+        int r = trove__pattern_match(&hay->grep->patterns[i], &hay->scratch[i], hay->data + from,
+                                     hay->size - from, false, &span, hay->err);
+
+        if (r < 0)
+            return r;
+        if (r > 0 && from + span.start < hay->size)
+            return 0;
+        reached = reached || r > 0;
+    }
+    return reached;
+}

@@ -48,4 +48,7 @@ int trove__match_next(struct trove__haystack *hay, const char *data, size_t size
  * line), or an error. */
 int trove__match_look_ahead(struct trove__haystack *hay, size_t from, size_t *ret_line);
 
+/* True (1) if the engines themselves, asked about the rest of the buffer from FROM, find the end first. */
+int trove__match_jumps_to_end(struct trove__haystack *hay, size_t from);
+
 #endif

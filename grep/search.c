@@ -136,31 +136,50 @@ static int visit_line(struct search *search, struct trove__span line)
     return has_enough(search) ? STEP_DONE : STEP_NEXT;
 }
 
+/* Behind the last newline stands an empty line that git's look-ahead alone can reach. It would have, past the line at
+ * LAST, if that was only a superset's candidate. */
+static int visit_end(struct search *search, size_t last)
+{
+    struct trove__span end = {search->hay.size, search->hay.size};
+    int r = trove__match_jumps_to_end(&search->hay, last);
+
+    if (r <= 0)
+        return r;
+    r = visit_line(search, end);
+    return r < 0 ? r : r == STEP_DONE;
+}
+
 /* 1 when a step ended the search (a hit for -q, -l and binary files, a refusal for -L), 0 at the end of the buffer. */
 static int search_lines(struct search *search)
 {
     const char *data = search->hay.data;
     size_t size = search->hay.size;
+    struct trove__span line = {0, 0};
+    bool ahead = false; /* the last line was looked at in vain after a jump */
     size_t at = 0;
 
     while (at < size) {
-        struct trove__span line = {at, 0};
+        unsigned count;
         int r;
 
-        if (!search->settings->invert && !in_window(search, at)) {
+        line.start = at;
+        ahead = !search->settings->invert && !in_window(search, at);
+        if (ahead) {
             r = trove__match_look_ahead(&search->hay, at, &line.start);
             if (r <= 0)
                 return r;
         }
         line.end = trove__line_end(data, size, line.start);
+        count = search->count;
         r = visit_line(search, line);
         if (r < 0 || r == STEP_DONE)
             return r < 0 ? r : 1;
         if (line.end >= size)
             break;
         at = line.end + 1;
+        ahead = ahead && search->count == count;
     }
-    return 0;
+    return at == size && ahead ? visit_end(search, line.start) : 0;
 }
 
 /* What the file counts as, and what is printed at its end. */

@@ -321,7 +321,8 @@ static int parse_escape(struct parser *parser)
     default:
         break;
     }
-    if (isdigit((unsigned char)c))
+    /* A back reference; or a letter behind a backslash, whose case the C library may not fold. */
+    if (isdigit((unsigned char)c) || (parser->source->ignore_case && isalpha((unsigned char)c)))
         return -ENOTSUP;
     emit_ascii(parser, c);
     return 0;
