@@ -120,9 +120,9 @@ static int measure(const struct parser *parser, const char *piece, size_t size, 
     if (regcomp(&regex, copy, flags) != 0)
         return -ENOTSUP;
     for (unsigned byte = 0; byte <= last; byte++) {
-        char text = (char)byte;
+        const char text[2] = {(char)byte, '\0'};
         regmatch_t match = {.rm_so = 0, .rm_eo = 1};
-        ret_set[byte] = regexec(&regex, &text, 1, &match, REG_STARTEND) == 0 && match.rm_eo == 1;
+        ret_set[byte] = regexec(&regex, text, 1, &match, REG_STARTEND) == 0 && match.rm_eo == 1;
     }
     regfree(&regex);
     return 0;
