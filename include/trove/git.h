@@ -91,8 +91,9 @@ struct trove_git_revision {
     struct trove_oid id;     /* the object named */
     enum trove_type type;    /* its type, TROVE_ANY if not known without asking */
     struct trove_oid commit; /* the commit it was reached through, all zero if none */
-    struct trove_oid peeled; /* of a tag that a ref names: what it stands for in the end; all zero if not known */
-    bool is_ambiguous;       /* several refs have that name: the first in git's order was taken */
+    struct trove_oid
+        peeled; /* of a tag that a ref names: what it stands for in the end; all zero if not known */
+    bool is_ambiguous; /* several refs have that name: the first in git's order was taken */
 };
 
 /* Resolves REVISION: a ref name looked up in git's order, a full id, either followed by any of ~N ^ ^N ^{type} :path.

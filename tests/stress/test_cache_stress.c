@@ -224,7 +224,8 @@ static void run_stress(enum trove_overfull overfull, uint64_t max_bytes, uint64_
     printf("policy %d: objects %lu evictions %lu overfulls %lu hits %lu adds %lu grace periods %lu "
            "table slots %lu bytes %lu used %lu deferred %lu object bytes %lu\n",
            (int)overfull, stats.object_count, stats.evictions, run.overfulls, run.hits, run.adds,
-           run.cache->reclaim.grace_periods, stats.table_slots, stats.table_bytes, stats.used_bytes, stats.deferred_bytes, stats.object_bytes);
+           run.cache->reclaim.grace_periods, stats.table_slots, stats.table_bytes, stats.used_bytes,
+           stats.deferred_bytes, stats.object_bytes);
     assert_int_equal(run.errors, 0);
     assert_true(run.adds > 0);
     if (overfull == TROVE_OVERFULL_EVICT)
@@ -270,8 +271,8 @@ static void cache_stress__few_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cache_stress__evict),    cmocka_unit_test(cache_stress__evict_tiny),
-        cmocka_unit_test(cache_stress__error),    cmocka_unit_test(cache_stress__grow),
+        cmocka_unit_test(cache_stress__evict),   cmocka_unit_test(cache_stress__evict_tiny),
+        cmocka_unit_test(cache_stress__error),   cmocka_unit_test(cache_stress__grow),
         cmocka_unit_test(cache_stress__few_ids),
     };
 

@@ -18,7 +18,7 @@ struct sink {
     struct trove__text out;
     unsigned again;
     atomic_uint forgotten; /* by any thread */
-    int fail; /* what write() answers */
+    int fail;              /* what write() answers */
 };
 
 static int take(void *context, const void *bytes, size_t size)
