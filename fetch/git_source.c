@@ -141,10 +141,25 @@ void trove_git_stats(const struct trove_git *git, struct trove_git_stats *ret_st
 
 /* --- refs -------------------------------------------------------------------------------------------------------- */
 
-int trove_git_refs(struct trove_git *git, const char *const *prefixes, trove_git_ref_fn fn,
-                   void *context, const struct trove_until *until, struct trove_error *err)
+/* Passes refs on, and remembers that one came: then the list cannot be begun anew. */
+struct refs_call {
+    trove_git_ref_fn fn;
+    void *context;
+    bool began;
+};
+
+static int on_ref(void *context, const struct trove_git_ref *ref)
 {
-    int64_t start_ns = trove_now_ns();
+    struct refs_call *call = context;
+
+    call->began = true;
+    return call->fn(call->context, ref);
+}
+
+/* One listing over one session; *RET_AGAIN when that had died while it was idle. */
+static int list_refs(struct trove_git *git, const char *const *prefixes, struct refs_call *call,
+                     const struct trove_until *until, bool *ret_again, struct trove_error *err)
+{
     struct trove__pooled *pooled;
     bool reused;
     int status = trove__pool_take(git->pool, until, &pooled, &reused, err);
@@ -152,8 +167,29 @@ int trove_git_refs(struct trove_git *git, const char *const *prefixes, trove_git
     if (status < 0)
         return status;
     status =
-        trove__session_ls_refs(trove__pooled_session(pooled), prefixes, fn, context, until, err);
+        trove__session_ls_refs(trove__pooled_session(pooled), prefixes, on_ref, call, until, err);
+    *ret_again = reused && !call->began && status < 0 &&
+                 trove__session_is_gone(trove__pooled_session(pooled));
     trove__pool_give(git->pool, pooled);
+    return status;
+}
+
+int trove_git_refs(struct trove_git *git, const char *const *prefixes, trove_git_ref_fn fn,
+                   void *context, const struct trove_until *until, struct trove_error *err)
+{
+    struct refs_call call = {.fn = fn, .context = context};
+    int64_t start_ns = trove_now_ns();
+    struct trove_error local;
+    bool again;
+    int status;
+
+    do {
+        again = false;
+        local = (struct trove_error){0};
+        status = list_refs(git, prefixes, &call, until, &again, &local);
+    } while (again);
+    if (status < 0 && err != NULL)
+        *err = local;
     pthread_mutex_lock(&git->lock);
     git->stats.refs_ns += (uint64_t)(trove_now_ns() - start_ns);
     pthread_mutex_unlock(&git->lock);

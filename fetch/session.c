@@ -24,6 +24,8 @@ struct trove__session {
     uint8_t *buffer; /* BUFFER_BYTES; start..end is read and not yet parsed */
     size_t start, end;
     bool usable;
+    bool answered; /* a byte came since the last command was sent */
+    bool ended;    /* the connection has ended by itself */
 };
 
 /* --- errors ------------------------------------------------------------------------------------------------------ */
@@ -82,8 +84,11 @@ static ssize_t fill(struct trove__session *session, struct trove__io *io, struct
     }
     ssize_t got = session->transport->ops->read(session->transport, session->buffer + left,
                                                 BUFFER_BYTES - left, io, err);
-    if (got > 0)
+    if (got > 0) {
         session->end += (size_t)got;
+        session->answered = true;
+    }
+    session->ended = got == 0 || got == -ECONNRESET || got == -EPIPE;
     return got;
 }
 
@@ -129,6 +134,7 @@ static int send_command(struct trove__session *session, struct trove__io *io,
                         struct trove_error *err)
 {
     session->start = session->end = 0;
+    session->answered = session->ended = false;
     trove__add_relaxed(&session->counters.round_trips, 1);
     return session->transport->ops->send(session->transport, session->request.data,
                                          session->request.size, io, err);
@@ -304,6 +310,11 @@ const struct trove__caps *trove__session_caps(const struct trove__session *sessi
 bool trove__session_usable(const struct trove__session *session)
 {
     return session->usable;
+}
+
+bool trove__session_is_gone(const struct trove__session *session)
+{
+    return session->ended && !session->answered && !session->transport->stateless;
 }
 
 bool trove__session_is_local(const struct trove__session *session)

@@ -66,6 +66,9 @@ int trove__session_fetch(struct trove__session *session, const struct trove__fet
                          struct trove_oid *ret_refused, bool *ret_is_refused,
                          struct trove_error *err);
 bool trove__session_usable(const struct trove__session *session);
+/* True when the connection ended instead of answering the last command: one that was idle before may have died then,
+ * which says nothing about the command. */
+bool trove__session_is_gone(const struct trove__session *session);
 bool trove__session_is_local(
     const struct trove__session *session); /* a process we started on this machine */
 void trove__session_stats(const struct trove__session *session, struct trove__session_stats *ret);

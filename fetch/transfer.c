@@ -171,34 +171,28 @@ static int attempt_with(struct trove__transfer *transfer, struct trove__pooled *
     return status;
 }
 
-static int attempt(struct trove__transfer *transfer, bool whole_memory, bool *ret_reused,
+/* *RET_AGAIN: it failed because the connection had died while it was idle, which says nothing about the request. */
+static int attempt(struct trove__transfer *transfer, bool whole_memory, bool *ret_again,
                    const struct trove__fetch_args *args, struct trove_error *err)
 {
     struct trove_git *git = transfer->git;
     struct trove__pooled *pooled;
     uint64_t bytes;
+    bool reused;
     int status = trove__inflight_take(&git->inflight, whole_memory, transfer->until, &bytes);
 
     if (status < 0)
         return trove_error_set(err, status, "waiting for memory for one more pack: %s",
                                trove_strerror(status));
-    *ret_reused = false;
-    status = trove__pool_take(git->pool, transfer->until, &pooled, ret_reused, err);
+    status = trove__pool_take(git->pool, transfer->until, &pooled, &reused, err);
     if (status == 0) {
         status = attempt_with(transfer, pooled, bytes, args, err);
+        *ret_again = reused && status < 0 && !transfer->is_refused &&
+                     trove__session_is_gone(trove__pooled_session(pooled));
         trove__pool_give(git->pool, pooled);
     }
     trove__inflight_give(&git->inflight, bytes);
     return status;
-}
-
-/* A connection that was idle may have been closed by the server meanwhile, which says nothing about the request. */
-static bool died_while_idle(const struct trove__transfer *transfer, bool reused, int status,
-                            const struct trove_error *err)
-{
-    return reused && !transfer->got_pack &&
-           (status == -EPIPE || status == -ECONNRESET ||
-            (status == -EIO && strstr(err->message, "the server says") == NULL));
 }
 
 /* An object that did not fit beside other requests' packs may fit when it is alone. */
@@ -210,16 +204,16 @@ static bool needs_more_memory(int status, const struct trove_error *err)
 int trove__transfer_run(struct trove__transfer *transfer, const struct trove__fetch_args *args,
                         struct trove_error *err)
 {
-    bool reused, whole_memory = false, again;
+    bool whole_memory = false, again;
     struct trove_error local;
     int status;
 
     do {
+        again = false;
         local = (struct trove_error){0};
         transfer->is_refused = false;
         transfer->got_pack = false;
-        status = attempt(transfer, whole_memory, &reused, args, &local);
-        again = died_while_idle(transfer, reused, status, &local);
+        status = attempt(transfer, whole_memory, &again, args, &local);
         if (!whole_memory && needs_more_memory(status, &local))
             whole_memory = again = true;
     } while (again);

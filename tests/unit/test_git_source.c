@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static char *root;        /* a folder */
 static char url[256];     /* of the repository in it */
@@ -305,6 +306,84 @@ static void source__a_crowd_shares_connections(void **state)
     source_peer_close(&crowd.peer);
 }
 
+struct slice {
+    struct crowd *crowd;
+    size_t first, count, found;
+};
+
+static void *resolve_slice(void *argument)
+{
+    struct slice *slice = argument;
+    struct trove_result results[32];
+    struct trove_want *wants = slice->crowd->wants + slice->first;
+    int found =
+        trove_resolve_many(slice->crowd->peer.cache, wants, slice->count, NULL, results, NULL);
+
+    for (size_t i = 0; i < slice->count; i++)
+        trove_unpin(results[i].object);
+    slice->found = found < 0 ? 0 : (size_t)found;
+    return NULL;
+}
+
+/* Goal: one bogus id among 1,000 from 64 threads fails alone. */
+static void source__one_bogus_id_of_a_crowd(void **state)
+{
+    struct slice slices[64];
+    struct crowd crowd = {.count = 0};
+    pthread_t threads[64];
+    size_t found = 0, asked = 0;
+
+    (void)state;
+    source_peer_open(&crowd.peer, big_url, NULL);
+    crowd.count = source_peer_wants(crowd.peer.algo, TROVE_BLOB, &crowd.wants,
+                                    "cd '%s'; " ALL_BLOBS, big_url);
+    memset(crowd.wants[321].id.bytes, 0xab, 20);
+    for (size_t i = 0; i < 64; i++) {
+        slices[i] =
+            (struct slice){.crowd = &crowd, .first = asked, .count = (1000 - asked) / (64 - i)};
+        asked += slices[i].count;
+    }
+    assert_int_equal(asked, 1000);
+    for (size_t i = 0; i < 64; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, resolve_slice, &slices[i]), 0);
+    for (size_t i = 0; i < 64; i++) {
+        pthread_join(threads[i], NULL);
+        found += slices[i].found;
+    }
+    assert_int_equal(found, 999);
+    free(crowd.wants);
+    source_peer_close(&crowd.peer);
+}
+
+static int count_refs(void *context, const struct trove_git_ref *ref)
+{
+    (void)ref;
+    return ++*(int *)context == 3 ? 42 : 0;
+}
+
+/* Goal: a server that went away while its connection was idle is nobody's failure.
+ * Method: end the child of the idle connection; ask for an id, then for refs. */
+static void source__an_idle_connection_may_die(void **state)
+{
+    struct trove_git_stats stats;
+    struct source_peer peer;
+    struct trove_want *wants;
+    int refs = 0;
+
+    (void)state;
+    source_peer_open(&peer, url, NULL);
+    source_peer_wants(peer.algo, TROVE_BLOB, &wants, "cd '%s'; " ALL_BLOBS, url);
+    assert_int_equal(source_peer_resolve(&peer, wants, 1, NULL), 1);
+    peer_shell("pkill -9 -P %d -x git", (int)getpid());
+    assert_int_equal(source_peer_resolve(&peer, wants + 1, 1, NULL), 1);
+    peer_shell("pkill -9 -P %d -x git", (int)getpid());
+    assert_int_equal(trove_git_refs(peer.git, NULL, count_refs, &refs, NULL, NULL), 42);
+    trove_git_stats(peer.git, &stats);
+    assert_int_equal(stats.connections, 3);
+    free(wants);
+    source_peer_close(&peer);
+}
+
 /* Goal: over a real network protocol the ids batch the same way. */
 static void source__over_git_daemon(void **state)
 {
@@ -340,12 +419,6 @@ static void source__local_paths_use_the_plain_hash(void **state)
     source_peer_close(&peer);
 }
 
-static int count_refs(void *context, const struct trove_git_ref *ref)
-{
-    (void)ref;
-    return ++*(int *)context == 3 ? 42 : 0;
-}
-
 static void refs__listing_stops_when_told(void **state)
 {
     static const char *const prefixes[] = {"refs/tags/", NULL}, *const none[] = {"refs/nothing",
@@ -378,6 +451,8 @@ int main(void)
         cmocka_unit_test(source__a_skeleton_has_no_blobs),
         cmocka_unit_test(source__sha256),
         cmocka_unit_test(source__a_crowd_shares_connections),
+        cmocka_unit_test(source__one_bogus_id_of_a_crowd),
+        cmocka_unit_test(source__an_idle_connection_may_die),
         cmocka_unit_test(source__over_git_daemon),
         cmocka_unit_test(source__local_paths_use_the_plain_hash),
         cmocka_unit_test(refs__listing_stops_when_told),
