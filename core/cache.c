@@ -132,12 +132,6 @@ struct trove_object *trove__cache_find(struct trove *cache, const struct trove_o
 
 #define DISPLACE_MAX 4 /* objects evicted from one full window before a put gives up */
 
-static bool same_bytes(const struct trove_object *a, const struct trove_object *b)
-{
-    return a->type == b->type && a->size == b->size &&
-           memcmp(trove_object_data(a), trove_object_data(b), a->size) == 0;
-}
-
 /* In a section. As trove__table_insert(), making room in a full window. */
 static int insert_in_window(struct trove *cache, struct trove_object *object, uint64_t hash,
                             struct trove_object **ret_other)
@@ -213,7 +207,7 @@ int trove__cache_insert(struct trove *cache, struct trove_object *object,
     trove_pin(object); /* the cache's */
     trove__section_enter();
     r = insert_rcu(cache, object, &other, &is_private);
-    if (r == -EEXIST && !same_bytes(object, other))
+    if (r == -EEXIST && !trove__object_same_bytes(object, other))
         r = -EBADMSG;
     if (r == -EEXIST)
         trove_pin(other);
@@ -289,7 +283,7 @@ static int put_charged(struct trove *cache, enum trove_type type, const void *da
     trove__object_set_id(object, id);
     trove__section_enter();
     r = insert_rcu(cache, object, &other, &is_private);
-    if (r == -EEXIST && !same_bytes(object, other))
+    if (r == -EEXIST && !trove__object_same_bytes(object, other))
         r = -EBADMSG;
     trove__section_leave();
     if (is_private)

@@ -14,22 +14,22 @@
  * LIMITS     Threads that a source starts itself are not fetch threads: they run into their deadlines instead.
  * TESTS      tests/unit/test_cycle.c
  *
- * The lock is for the process, because a cycle may lead through several caches. It holds the process id, so that one which
+ * The lock is for the process, because a cycle may lead through several caches. It holds the process's number, so that one which
  * was held during a fork() is free in the child.
  */
 #include "core/cycle.h"
 #include "core/fetch_op.h"
+#include "core/process.h"
 #include <errno.h>
 #include <sched.h>
-#include <unistd.h>
 
 #define PATH_MAX_STEPS 4096
 
-static atomic_int graph_holder; /* 0, or the process whose thread holds the lock */
+static atomic_uint graph_holder; /* 0, or the process whose thread holds the lock */
 
 static void lock(void)
 {
-    int self = (int)getpid(), holder = 0;
+    unsigned self = trove__process_number(), holder = 0;
 
     /* ACQUIRE [E1 graph]: pairs with unlock(). */
     while (!trove__cas_acquire(&graph_holder, &holder, self)) {

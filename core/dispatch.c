@@ -7,8 +7,10 @@
  * INVARIANTS I1 a flight comes here once, from the thread that completed it, and holds a reference while it is here.
  *            I2 `next_dispatch` and `undelivered` belong to whoever holds the flight here.
  * ROLES      fetch threads, shutdown: dispatch. The dispatcher: the rest.
- * EDGES      E1 handover  dispatch() release -> detach() acquire   the flight and its undelivered nodes
+ * EDGES      E1 handover  hand_over() release -> detach() acquire   the flight and its undelivered nodes
  *            E2 stop      dispatch_stop() seq_cst -> dispatcher_main() seq_cst
+ *            E3 failed    ensure() seq_cst -> hand_over() seq_cst   a store-load pair: either who could not start a thread finds
+ *                         what others pushed meanwhile, or they find that there is none
  * PROGRESS   dispatch() never waits. Without memory or a thread for a dispatcher it does all the waking itself.
  * LIMITS     The order among waiters is the kernel's.
  * TESTS      tests/unit/test_resolve.c (storm), tests/stress/test_flight_stress.c
@@ -37,8 +39,8 @@ static bool serve(struct trove__unit *unit, struct trove__flight *flight, int th
 
 static struct trove__flight *detach(struct trove__dispatch *dispatch)
 {
-    /* ACQ_REL [E1 handover]: pairs with trove__dispatch(). */
-    return trove__exchange_acq_rel(&dispatch->stack, NULL);
+    /* SEQ_CST [E1 handover] [E3 failed]: pairs with hand_over(). */
+    return trove__exchange_seq_cst(&dispatch->stack, NULL);
 }
 
 /* Serves one slice to each flight of LIST; returns those that have more. */
@@ -107,15 +109,35 @@ static bool ensure(struct trove__unit *unit)
         return true;
     if (trove__unit_start_thread(unit, dispatcher_main) == 0)
         return true;
-    trove__store_relaxed(&dispatch->running, 0);
+    /* SEQ_CST [E3 failed]: pairs with hand_over(). */
+    trove__store_seq_cst(&dispatch->running, 0);
+    trove__dispatch_drain(unit);
     return false;
+}
+
+/* Leaves FLIGHT to the dispatcher. */
+static void hand_over(struct trove__unit *unit, struct trove__flight *flight)
+{
+    struct trove__dispatch *dispatch = &unit->dispatch;
+    struct trove__flight *top;
+
+    trove__flight_ref(flight);
+    /* RELAXED: a guess, the CAS checks it. */
+    top = trove__load_relaxed(&dispatch->stack);
+    do {
+        flight->next_dispatch = top;
+        /* SEQ_CST [E1 handover] [E3 failed]: hands over the flight. Pairs with detach(). */
+    } while (!trove__cas_seq_cst(&dispatch->stack, &top, flight));
+    trove__add_seq_cst(&dispatch->work, 1);
+    trove__futex_wake(&dispatch->work, 1);
+    /* SEQ_CST [E3 failed]: the thread that was to come did not. Pairs with ensure(). */
+    if (trove__load_seq_cst(&dispatch->running) == 0)
+        trove__dispatch_drain(unit);
 }
 
 void trove__dispatch(struct trove__unit *unit, struct trove__flight *flight, bool has_sleepers,
                      struct trove__stream_node *nodes)
 {
-    struct trove__dispatch *dispatch = &unit->dispatch;
-    struct trove__flight *top;
     bool more = has_sleepers && trove__futex_wake(&flight->word, WAKE_FEW) == WAKE_FEW;
 
     if (nodes != NULL)
@@ -123,20 +145,12 @@ void trove__dispatch(struct trove__unit *unit, struct trove__flight *flight, boo
     if (!more && nodes == NULL)
         return;
     flight->undelivered = nodes;
-    if (!ensure(unit)) {
-        while (serve(unit, flight, INT_MAX, DELIVER_SLICE))
-            ;
+    if (ensure(unit)) {
+        hand_over(unit, flight);
         return;
     }
-    trove__flight_ref(flight);
-    /* RELAXED: a guess, the CAS checks it. */
-    top = trove__load_relaxed(&dispatch->stack);
-    do {
-        flight->next_dispatch = top;
-        /* ACQ_REL [E1 handover]: hands over the flight. Pairs with detach(). */
-    } while (!trove__cas_acq_rel(&dispatch->stack, &top, flight));
-    trove__add_seq_cst(&dispatch->work, 1);
-    trove__futex_wake(&dispatch->work, 1);
+    while (serve(unit, flight, INT_MAX, DELIVER_SLICE))
+        ;
 }
 
 void trove__dispatch_stop(struct trove__unit *unit)

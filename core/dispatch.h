@@ -26,7 +26,7 @@ void trove__dispatch(struct trove__unit *unit, struct trove__flight *flight, boo
 
 /* Ends the dispatcher once its work is done; what comes later is done by the caller of trove__dispatch(). */
 void trove__dispatch_stop(struct trove__unit *unit);
-/* What a stopped dispatcher left. Nobody else runs. */
+/* Does what nobody is there to do: a dispatcher that could not be started, or one that was stopped. */
 void trove__dispatch_drain(struct trove__unit *unit);
 
 #endif

@@ -165,6 +165,7 @@ static void cancel_queued(struct trove_fetch *fetch)
 /* Sleeps until FETCH is done; 0, or why not. The fetch's own token is cancelled by the shutdown too. */
 static int wait_done(struct trove_fetch *fetch, const struct trove_until *until)
 {
+    const struct trove__watch watch = {&fetch->done, TROVE__PENDING_SLEEPERS};
     struct trove_until both = trove__until_of(until);
     struct trove_cancel *token;
     unsigned pending;
@@ -178,7 +179,7 @@ static int wait_done(struct trove_fetch *fetch, const struct trove_until *until)
         /* RELAXED: hands nothing over, it only asks to be woken. */
         trove__cas_relaxed(&fetch->done, &pending, TROVE__PENDING_SLEEPERS);
         if (pending != TROVE__TERMINAL)
-            r = trove__gather_wait(fetch->unit, &fetch->done, TROVE__PENDING_SLEEPERS, &both);
+            r = trove__gather_wait(fetch->unit, &watch, 1, &both);
     }
     trove_cancel_unref(token);
     if (r == -ECANCELED && trove__unit_is_closed(fetch->unit))
@@ -192,7 +193,9 @@ static int wait_nested(struct trove__fetcher *self, struct trove_fetch *fetch,
 {
     int r;
 
-    if (trove__fetch_claim(fetch)) {
+    if (self->depth > TROVE__NESTING_MAX)
+        return -EDEADLK;
+    if (!trove__unit_is_closed(fetch->unit) && trove__fetch_claim(fetch)) {
         trove__request_run_fetch(fetch->unit, self, fetch);
         return 0;
     }
@@ -213,7 +216,7 @@ int trove_fetch_wait(struct trove_fetch *fetch, const struct trove_until *until,
     if (!trove__fetch_is_done(fetch)) {
         if (trove__in_section())
             r = -EDEADLK;
-        else if (fetch->unit->pid != getpid())
+        else if (trove__unit_is_foreign(fetch->unit))
             r = -ECANCELED;
         else
             r = self != NULL ? wait_nested(self, fetch, until) : wait_done(fetch, until);
@@ -254,7 +257,7 @@ void trove_fetch_free(struct trove_fetch *fetch)
         return;
     trove_cancel(fetch->until.cancel);
     cancel_queued(fetch);
-    while (!trove__fetch_is_done(fetch) && fetch->unit->pid == getpid()) {
+    while (!trove__fetch_is_done(fetch) && !trove__unit_is_foreign(fetch->unit)) {
         unsigned pending = TROVE__PENDING;
         /* RELAXED: hands nothing over, it only asks to be woken. */
         trove__cas_relaxed(&fetch->done, &pending, TROVE__PENDING_SLEEPERS);

@@ -22,6 +22,7 @@ struct trove_fetch {
         until; /* the caller's deadline; a token linked to the caller's and the unit's */
     _Atomic(struct trove__gather_node *) parked; /* what waits for its objects */
     struct trove_fetch *next;                    /* in the queue of fetches */
+    int64_t queued_ns;                           /* when a fetch thread put it there */
     struct trove__fetcher *runner;               /* under the graph lock */
     /* Written before `done` is terminal. */
     int status;

@@ -279,6 +279,7 @@ bool trove__flight_is_done(const struct trove__flight *flight)
 int trove__flight_wait(struct trove__unit *unit, struct trove__flight *flight,
                        const struct trove_until *until)
 {
+    const struct trove__watch watch = {&flight->word, TROVE__PENDING_SLEEPERS};
     unsigned pending;
     int r;
 
@@ -288,7 +289,7 @@ int trove__flight_wait(struct trove__unit *unit, struct trove__flight *flight,
         trove__cas_relaxed(&flight->word, &pending, TROVE__PENDING_SLEEPERS);
         if (pending == TROVE__TERMINAL)
             continue;
-        r = trove__gather_wait(unit, &flight->word, TROVE__PENDING_SLEEPERS, until);
+        r = trove__gather_wait(unit, &watch, 1, until);
         if (r < 0)
             return trove__flight_is_done(flight) ? 0 : r;
     }
@@ -359,14 +360,16 @@ static int lead(struct trove__unit *unit, struct trove__flight *flight,
     struct trove_object *object = trove__cache_find(unit->cache, &id);
 
     plan_push(admission, &flight->own_node);
-    *ret_ticket = (struct trove__ticket){.how = TROVE_FETCHED, .flight = flight};
-    if (object != NULL)
-        *ret_ticket = (struct trove__ticket){.how = TROVE_HIT, .object = object};
-    else if (!trove__unit_is_closed(unit))
+    if (object == NULL && !trove__unit_is_closed(unit)) {
+        *ret_ticket = (struct trove__ticket){.how = TROVE_FETCHED, .flight = flight};
         return 0;
+    }
     trove__flight_leave(flight);
     trove__flight_unref(unit, flight);
-    return object != NULL ? 0 : -ECANCELED;
+    if (object == NULL)
+        return -ECANCELED;
+    *ret_ticket = (struct trove__ticket){.how = TROVE_HIT, .object = object};
+    return 0;
 }
 
 /* Joins the flight of ID if there is one. 1: no; 0 or a failure: as trove__admit(). */

@@ -13,6 +13,7 @@
 struct trove__unit;
 struct trove__fetcher;
 struct trove__stream_node;
+struct trove__watch;
 
 /* The last three are decided: nothing changes the phase any more. */
 enum trove__phase {
@@ -103,8 +104,12 @@ void trove__flight_pool_give(struct trove__flight_pool *pool, struct trove__flig
 /* INDEX was handed out once, so its memory is there until deinit. */
 struct trove__flight *trove__flight_pool_at(struct trove__flight_pool *pool, uint32_t index);
 
-/* Sleeps until a flight may be free. 0 (look again), -ETIMEDOUT, -ECANCELED. */
-int trove__flight_pool_wait(struct trove__flight_pool *pool, const struct trove_until *until);
+/* For those who wait for a free flight, between watch and unwatch. watch: false when one is free already; else
+ * *RET_WATCH changes when one may be. */
+bool trove__flight_pool_watch(struct trove__flight_pool *pool, struct trove__watch *ret_watch);
+void trove__flight_pool_unwatch(struct trove__flight_pool *pool);
+/* Wakes them, to see that the unit is closed. */
+void trove__flight_pool_wake_all(struct trove__flight_pool *pool);
 
 /* --- flight_table.c: at most one flight of an id ------------------------------------------------------------------ */
 

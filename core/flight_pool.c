@@ -7,14 +7,14 @@
  *            bound on flights is the size of the pool.
  * INVARIANTS I1 an index below `used` has its memory until deinit. I2 a flight is on the free stack at most once, and then
  *            has no references.
- * ROLES      any thread: take, give, at, wait.
+ * ROLES      any thread: take, give, at, watch.
  * PROTOCOL   the free stack is one word, the first index and a version that every change counts up; so a pop that succeeds
  *            saw the `next_free` that belongs to it. Fresh indices come from a counter.
  * EDGES      E1 free-flight  pool_give() release -> pool_take() acquire   the end of the flight's last life
  *            E2 make-chunk   make_chunk() release -> trove__flight_pool_at() acquire   a zeroed chunk
- *            E3 space        pool_give() seq_cst -> trove__flight_pool_wait() seq_cst   a store-load pair: either the giver sees
+ *            E3 space        pool_give() seq_cst -> trove__flight_pool_watch() seq_cst   a store-load pair: either the giver sees
  *                            the waiter, or the waiter sees what was given
- * PROGRESS   take, give, at are lock-free but for the allocator. wait sleeps.
+ * PROGRESS   take, give, at are lock-free but for the allocator; watch wait-free.
  * TESTS      tests/unit/test_flight_table.c (I2), tests/stress/test_flight_stress.c
  */
 #include "core/flight.h"
@@ -132,27 +132,32 @@ void trove__flight_pool_give(struct trove__flight_pool *pool, struct trove__flig
         /* RELAXED: published by the CAS. */
         trove__store_relaxed(&flight->next_free, (uint32_t)(top & INDEX_MASK));
         /* SEQ_CST [E1 free-flight] [E3 space]: hands over the flight. Pairs with trove__flight_pool_take(), and with
-         * trove__flight_pool_wait() as one half of a store-load pair. */
+         * trove__flight_pool_watch() as one half of a store-load pair. */
     } while (!trove__cas_seq_cst(&pool->free, &top,
                                  ((top & ~(uint64_t)INDEX_MASK) + VERSION_ONE) | flight->index));
     /* SEQ_CST [E3 space]: the other half. */
-    if (trove__load_seq_cst(&pool->space_waiters) != 0) {
-        trove__add_seq_cst(&pool->space, 1);
-        trove__futex_wake(&pool->space, INT_MAX);
-    }
+    if (trove__load_seq_cst(&pool->space_waiters) != 0)
+        trove__flight_pool_wake_all(pool);
 }
 
-int trove__flight_pool_wait(struct trove__flight_pool *pool, const struct trove_until *until)
+bool trove__flight_pool_watch(struct trove__flight_pool *pool, struct trove__watch *ret_watch)
 {
-    uint32_t seen;
-    int r = 0;
-
     /* SEQ_CST [E3 space]: pairs with trove__flight_pool_give(). */
     trove__add_seq_cst(&pool->space_waiters, 1);
-    seen = trove__load_seq_cst(&pool->space);
-    if ((trove__load_seq_cst(&pool->free) & INDEX_MASK) == 0)
-        r = trove__wait(&pool->space, seen, until);
+    ret_watch->word = &pool->space;
+    ret_watch->expected = trove__load_seq_cst(&pool->space);
+    return (trove__load_seq_cst(&pool->free) & INDEX_MASK) == 0;
+}
+
+void trove__flight_pool_unwatch(struct trove__flight_pool *pool)
+{
     /* RELAXED: at worst one wake-up too many. */
     trove__sub_relaxed(&pool->space_waiters, 1);
-    return r;
+}
+
+void trove__flight_pool_wake_all(struct trove__flight_pool *pool)
+{
+    /* SEQ_CST [E3 space]: whoever watched before is woken; who watches later sees what led here. */
+    trove__add_seq_cst(&pool->space, 1);
+    trove__futex_wake(&pool->space, INT_MAX);
 }

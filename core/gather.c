@@ -9,7 +9,7 @@
  *            when it ends, when they fill a request, or when they have waited for `patience` (half of what a request
  *            takes, 1 to 50 ms): a request that hangs must not hold up what a second thread could ask for. Ids per request
  *            double, up to the option's maximum, while full requests are answered within a second, and halve when one
- *            takes more than four. Order: interactive, fetches, prefetch; in each, first come first served.
+ *            takes more than four. Order: fetches and interactive misses as they came, then prefetched ones.
  * INVARIANTS I1 callers touch the stacks and counters only, and those without a lock. I2 `pending` and what is beside it
  *            change under `lock`, which only fetch threads take. I3 a node is taken once, by the exchange that detached its
  *            stack. I4 while work is left and a fetch thread is idle, or one may be started, somebody is on the way to wake
@@ -33,9 +33,9 @@
 #include "core/until.h"
 
 #define MILLISECOND_NS 1000000
-#define PATIENCE_FIRST_NS (20 * MILLISECOND_NS)
 #define PATIENCE_MIN_NS (1 * MILLISECOND_NS)
 #define PATIENCE_MAX_NS (50 * MILLISECOND_NS)
+#define PATIENCE_FIRST_NS PATIENCE_MAX_NS /* nothing is known yet of the source */
 #define FAST_NS ((int64_t)1000 * MILLISECOND_NS)
 #define SLOW_NS ((int64_t)4000 * MILLISECOND_NS)
 #define STARTING_NS (10 * MILLISECOND_NS)
@@ -82,7 +82,8 @@ static int start_fetcher(struct trove__unit *unit)
     int r;
 
     /* RELAXED all: a thread too many ends at once, one too few is started by the next caller. */
-    if (trove__load_relaxed(&gather->fetchers) >= gather->fetchers_max)
+    if (trove__unit_is_closed(unit) ||
+        trove__load_relaxed(&gather->fetchers) >= gather->fetchers_max)
         return 0;
     starting = trove__load_relaxed(&gather->starting);
     if (now < starting || !trove__cas_relaxed(&gather->starting, &starting, now + STARTING_NS))
@@ -129,7 +130,7 @@ void trove__gather_push_fetch(struct trove__unit *unit, struct trove_fetch *fetc
     kick(unit);
 }
 
-int trove__gather_wait(struct trove__unit *unit, atomic_uint *word, uint32_t expected,
+int trove__gather_wait(struct trove__unit *unit, const struct trove__watch *watches, unsigned count,
                        const struct trove_until *until)
 {
     struct trove_until slice = trove__until_of(until);
@@ -138,17 +139,33 @@ int trove__gather_wait(struct trove__unit *unit, atomic_uint *word, uint32_t exp
 
     /* RELAXED: a stale 0 starts a thread too many, which ends at once. */
     if (trove__load_relaxed(&unit->gather.fetchers) > 0 || trove__unit_is_closed(unit))
-        return trove__wait(word, expected, until);
+        return trove__wait_any(watches, count, until);
     r = start_fetcher(unit);
     if (r < 0)
         return r;
     /* Until the first thread is there its starter may be stopped for ever: look again after a while. */
     end_ns = trove_now_ns() + STARTING_NS;
     if (slice.deadline_ns <= end_ns)
-        return trove__wait(word, expected, until);
+        return trove__wait_any(watches, count, until);
     slice.deadline_ns = end_ns;
-    r = trove__wait(word, expected, &slice);
+    r = trove__wait_any(watches, count, &slice);
     return r == -ETIMEDOUT ? 0 : r;
+}
+
+int trove__gather_wait_space(struct trove__unit *unit, const struct trove__watch *other,
+                             const struct trove_until *until)
+{
+    struct trove__watch watches[2];
+    unsigned count = 1;
+    int r = 0;
+
+    if (other != NULL)
+        watches[count++] = *other;
+    /* Watched first: a closing unit wakes those who watch, and who watches later sees that it is closed. */
+    if (trove__flight_pool_watch(&unit->pool, &watches[0]) && !trove__unit_is_closed(unit))
+        r = trove__gather_wait(unit, watches, count, until);
+    trove__flight_pool_unwatch(&unit->pool);
+    return r;
 }
 
 bool trove__gather_has_hands(struct trove__unit *unit)
@@ -199,7 +216,7 @@ static void detach(struct trove__gather *gather, enum trove__lane lane, int64_t 
     }
 }
 
-static void detach_fetches(struct trove__gather *gather)
+static void detach_fetches(struct trove__gather *gather, int64_t now)
 {
     /* SEQ_CST [E1 push] [E2 work]: pairs with trove__gather_push_fetch(). */
     struct trove_fetch *fetch = trove__exchange_seq_cst(&gather->fetches, NULL);
@@ -208,6 +225,7 @@ static void detach_fetches(struct trove__gather *gather)
     for (; fetch != NULL; fetch = next) {
         next = fetch->next;
         fetch->next = reversed;
+        fetch->queued_ns = now;
         reversed = fetch;
     }
     if (reversed == NULL)
@@ -286,6 +304,14 @@ static void take_fetch(struct trove__gather *gather, struct work *work)
     work->fetch->next = NULL;
 }
 
+/* Whether a fetch comes before the interactive misses of TYPE (-1: there are none that leave now). */
+static bool is_fetch_first(const struct trove__gather *gather, int type)
+{
+    return gather->first_fetch != NULL &&
+           (type < 0 ||
+            gather->first_fetch->queued_ns <= gather->pending[TROVE__INTERACTIVE][type].since_ns);
+}
+
 static struct work take_work(struct trove__gather *gather)
 {
     struct work work = {.type = -1, .wait_until_ns = TROVE_NO_DEADLINE};
@@ -295,12 +321,12 @@ static struct work take_work(struct trove__gather *gather)
     pthread_mutex_lock(&gather->lock);
     detach(gather, TROVE__INTERACTIVE, now);
     detach(gather, TROVE__PREFETCH, now);
-    detach_fetches(gather);
+    detach_fetches(gather, now);
     type = choose(gather, TROVE__INTERACTIVE, now, &work.wait_until_ns);
-    if (type >= 0) {
-        take_ids(gather, type, &work);
-    } else if (gather->first_fetch != NULL) {
+    if (is_fetch_first(gather, type)) {
         take_fetch(gather, &work);
+    } else if (type >= 0) {
+        take_ids(gather, type, &work);
     } else {
         type = choose(gather, TROVE__PREFETCH, now, &work.wait_until_ns);
         if (type >= 0)
@@ -504,7 +530,7 @@ void trove__gather_deinit(struct trove__unit *unit)
     struct trove__gather *gather = &unit->gather;
     struct trove_fetch *fetch, *next;
 
-    detach_fetches(gather);
+    detach_fetches(gather, 0);
     for (unsigned lane = 0; lane < TROVE__LANES; lane++) {
         detach(gather, lane, 0);
         for (unsigned type = 0; type < TROVE__TYPES; type++)

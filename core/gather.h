@@ -6,9 +6,11 @@
 #define TROVE_CORE_GATHER_H
 
 #include "core/flight.h"
+#include "core/until.h"
 #include <pthread.h>
 
-#define TROVE__TYPES 5 /* TROVE_ANY to TROVE_TAG */
+#define TROVE__TYPES 5       /* TROVE_ANY to TROVE_TAG */
+#define TROVE__NESTING_MAX 8 /* requests that run one inside the other */
 
 /* A thread that runs requests, and what it waits for meanwhile; those two under the graph lock of cycle.c. */
 struct trove__fetcher {
@@ -59,9 +61,12 @@ void trove__gather_push(struct trove__unit *unit, enum trove__lane lane,
 /* The same for a fetch, with the caller's reference. */
 void trove__gather_push_fetch(struct trove__unit *unit, struct trove_fetch *fetch);
 
-/* trove__wait() for what a fetch thread will change: makes sure that there is one. Also why none can be started. */
-int trove__gather_wait(struct trove__unit *unit, atomic_uint *word, uint32_t expected,
+/* trove__wait_any() for what a fetch thread will change: makes sure that there is one. Also why none can be started. */
+int trove__gather_wait(struct trove__unit *unit, const struct trove__watch *watches, unsigned count,
                        const struct trove_until *until);
+/* The same for a free flight, and for OTHER (may be NULL). 0 at once when the unit is closed. */
+int trove__gather_wait_space(struct trove__unit *unit, const struct trove__watch *other,
+                             const struct trove_until *until);
 
 /* True when a fetch thread is idle or one more may be started. */
 bool trove__gather_has_hands(struct trove__unit *unit);

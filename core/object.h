@@ -65,6 +65,13 @@ struct trove_object *trove__object_create(struct trove__ledger *ledger, enum tro
 void *trove__object_buffer(struct trove_object *object);
 void trove__object_set_id(struct trove_object *object, const struct trove_oid *id);
 
+static inline bool trove__object_same_bytes(const struct trove_object *a,
+                                            const struct trove_object *b)
+{
+    return a->type == b->type && a->size == b->size &&
+           memcmp(trove_object_data(a), trove_object_data(b), a->size) == 0;
+}
+
 /* Frees an object that was never published and never outside. */
 void trove__object_destroy(struct trove_object *object);
 

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <limits.h>
 
-#define NESTING_MAX 8
 #define NESTED_SLICE_NS (5 * 1000000)
 
 /* --- one ---------------------------------------------------------------------------------------------------------- */
@@ -29,9 +28,12 @@ static int admit_wait(struct trove__unit *unit, const struct trove_want *want,
     int r;
 
     while ((r = trove__admit(unit, &admission, want, ret_ticket)) == -EAGAIN) {
-        if (trove__fetcher_self() != NULL || trove__until_check(until) < 0)
+        r = trove__until_check(until);
+        if (r == -ECANCELED)
+            return r;
+        if (r < 0 || trove__fetcher_self() != NULL)
             return -EAGAIN;
-        r = trove__flight_pool_wait(&unit->pool, until);
+        r = trove__gather_wait_space(unit, NULL, until);
         if (r < 0)
             return r;
     }
@@ -69,7 +71,7 @@ static int wait_nested(struct trove__fetcher *self, struct trove__unit *unit,
 {
     int r;
 
-    if (self->depth > NESTING_MAX)
+    if (self->depth > TROVE__NESTING_MAX)
         return -EDEADLK;
     for (;;) {
         struct trove_until slice;

@@ -210,12 +210,28 @@ void trove_sink_done(struct trove_sink *sink)
     trove__store_release(&sink->is_done, 1);
 }
 
+/* Whether other bytes are cached under the id of OBJECT. */
+static bool is_collision(struct trove_sink *sink, const struct trove_object *object)
+{
+    struct trove_oid id = trove_object_id(object);
+    struct trove_object *cached = trove__cache_find(sink->unit->cache, &id);
+    bool differs = cached != NULL && !trove__object_same_bytes(cached, object);
+
+    trove_unpin(cached);
+    return differs;
+}
+
 int trove__sink_commit(struct trove_sink *sink)
 {
     /* ACQUIRE [E2 kept]: pairs with keep(). */
-    struct trove__kept *kept = trove__exchange_acquire(&sink->kept, NULL), *next;
+    struct trove__kept *kept = trove__load_acquire(&sink->kept), *next;
     int r = 0;
 
+    for (next = kept; next != NULL; next = next->next) /* nothing is visible unless all can be */
+        if (is_collision(sink, next->object))
+            return -EBADMSG;
+    trove__store_relaxed(&sink->kept,
+                         NULL); /* RELAXED: the source has returned, its threads with it */
     for (; kept != NULL; kept = next) {
         int published = publish(sink, kept->object, kept->flags);
         if (r == 0)

@@ -11,7 +11,8 @@
  *            callers only; delivery is a push on a stack, so a stopped caller holds up no fetch thread.
  * ROLES      callers: open, add, next, close. fetch threads and dispatcher: deliver.
  * PROTOCOL   add: allocates all nodes, puts them into the backlog, then pumps: admits node after node, and pushes the misses
- *            together. What finds no free flight stays in the backlog; who waits in next() pumps again.
+ *            together. What finds no free flight stays in the backlog; who waits in next() pumps again, and as long as
+ *            there is a backlog, watches for free flights too: whoever leaves, the others go on.
  *            next: looks, and sleeps on `event`, which every delivery counts up before it looks for sleepers.
  * EDGES      E1 answer   push_answer() release -> collect() acquire   a delivered node
  *            E2 nodes    trove__stream_wait_for() release -> trove__flight_complete() acquire   a waiting node
@@ -46,7 +47,8 @@ struct trove_stream {
     struct trove__stream_node *first_backlog, *last_backlog;   /* by `next` */
     struct trove__stream_node *youngest; /* all nodes that were not taken, by `older` */
     size_t outstanding;                  /* their number */
-    size_t backlog;                      /* of these, in the backlog */
+    size_t backlog;            /* of these, not yet admitted, also while somebody does so */
+    pthread_mutex_t pump_lock; /* one thread at a time admits; outside of `lock` */
 };
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
@@ -61,6 +63,7 @@ int trove__stream_create(struct trove__unit *unit, struct trove_fetch *within,
         return -ENOMEM;
     memset(stream, 0, sizeof(*stream));
     pthread_mutex_init(&stream->lock, NULL);
+    pthread_mutex_init(&stream->pump_lock, NULL);
     stream->unit = trove__unit_ref(unit);
     stream->within = trove__fetch_ref(within);
     stream->lane = lane;
@@ -106,14 +109,22 @@ static void free_nodes(struct trove__stream_node *node)
     }
 }
 
+/* Of a stream that nobody takes from any more. */
+static void free_answers(struct trove_stream *stream)
+{
+    free_nodes(stream->first_answer);
+    stream->first_answer = NULL;
+    free_nodes(trove__exchange_acquire(&stream->answers, NULL)); /* ACQUIRE [E1 answer] */
+}
+
 static void stream_unref(struct trove_stream *stream)
 {
     /* ACQ_REL [E5 free]: pairs with itself in the threads that let go earlier. */
     if (trove__sub_acq_rel(&stream->references, 1) != 1)
         return;
-    free_nodes(stream->first_answer);
-    free_nodes(trove__exchange_acquire(&stream->answers, NULL)); /* ACQUIRE [E1 answer] */
+    free_answers(stream);
     pthread_mutex_destroy(&stream->lock);
+    pthread_mutex_destroy(&stream->pump_lock);
     trove__fetch_unref(stream->within);
     trove__unit_unref(stream->unit);
     trove__sized_free(stream, sizeof(*stream), _Alignof(struct trove_stream));
@@ -225,19 +236,16 @@ static struct trove__stream_node *make_nodes(struct trove_stream *stream,
     return first;
 }
 
-/* Takes up to PUMP_SLICE nodes out of the backlog. */
+/* Takes up to PUMP_SLICE nodes out of the backlog, which they still count for. */
 static struct trove__stream_node *take_backlog(struct trove_stream *stream)
 {
     struct trove__stream_node *first, *node;
 
     pthread_mutex_lock(&stream->lock);
     first = node = stream->first_backlog;
-    for (unsigned i = 1; node != NULL && i < PUMP_SLICE && node->next != NULL; i++) {
+    for (unsigned i = 1; node != NULL && i < PUMP_SLICE && node->next != NULL; i++)
         node = node->next;
-        stream->backlog--;
-    }
     if (node != NULL) {
-        stream->backlog--;
         stream->first_backlog = node->next;
         node->next = NULL;
     }
@@ -245,20 +253,22 @@ static struct trove__stream_node *take_backlog(struct trove_stream *stream)
     return first;
 }
 
-/* Puts NODES back to the front of the backlog. */
-static void return_backlog(struct trove_stream *stream, struct trove__stream_node *nodes)
+/* Of the nodes taken, ADMITTED are on their way; NODES (may be NULL) go back to the front of the backlog. */
+static void settle_backlog(struct trove_stream *stream, size_t admitted,
+                           struct trove__stream_node *nodes)
 {
     struct trove__stream_node *last = nodes;
-    size_t count = 1;
 
-    for (; last->next != NULL; count++)
+    while (last != NULL && last->next != NULL)
         last = last->next;
     pthread_mutex_lock(&stream->lock);
-    last->next = stream->first_backlog;
-    if (stream->first_backlog == NULL)
-        stream->last_backlog = last;
-    stream->first_backlog = nodes;
-    stream->backlog += count;
+    stream->backlog -= admitted;
+    if (nodes != NULL) {
+        last->next = stream->first_backlog;
+        if (stream->first_backlog == NULL)
+            stream->last_backlog = last;
+        stream->first_backlog = nodes;
+    }
     pthread_mutex_unlock(&stream->lock);
 }
 
@@ -282,26 +292,36 @@ static int admit(struct trove_stream *stream, struct trove__admission *admission
     return 0;
 }
 
+/* Admits a slice of the backlog; returns how many. *RET_MORE: all of the slice, so that another is worth a try. */
+static size_t pump_slice(struct trove_stream *stream, struct trove__admission *admission,
+                         bool *ret_more)
+{
+    struct trove__stream_node *node, *next;
+    size_t admitted = 0;
+
+    pthread_mutex_lock(&stream->pump_lock);
+    for (node = take_backlog(stream); node != NULL; node = next, admitted++) {
+        next = node->next;
+        if (admit(stream, admission, node) == -EAGAIN)
+            break;
+    }
+    settle_backlog(stream, admitted, node);
+    pthread_mutex_unlock(&stream->pump_lock);
+    *ret_more = node == NULL && admitted > 0;
+    return admitted;
+}
+
 /* Admits what the backlog holds, as far as there are flights. True when it admitted anything. */
 static bool pump(struct trove_stream *stream)
 {
     struct trove__admission admission = {.lane = stream->lane, .within = stream->within};
-    struct trove__stream_node *node, *next;
-    bool any = false;
+    size_t admitted = 0;
+    bool more = true;
 
-    while ((node = take_backlog(stream)) != NULL) {
-        for (; node != NULL; node = next, any = true) {
-            next = node->next;
-            if (admit(stream, &admission, node) == -EAGAIN)
-                break;
-        }
-        if (node != NULL) {
-            return_backlog(stream, node);
-            break;
-        }
-    }
+    while (more)
+        admitted += pump_slice(stream, &admission, &more);
     trove__admission_push(stream->unit, &admission);
-    return any;
+    return admitted > 0;
 }
 
 static void enqueue(struct trove_stream *stream, struct trove__stream_node *nodes, size_t count)
@@ -331,7 +351,7 @@ static void enqueue(struct trove_stream *stream, struct trove__stream_node *node
 /* Between enter and leave the cache is there. -ECANCELED once it is shut down, or in a child of fork(). */
 static int enter(struct trove_stream *stream)
 {
-    if (trove__unit_is_closed(stream->unit) || stream->unit->pid != getpid())
+    if (trove__unit_is_closed(stream->unit) || trove__unit_is_foreign(stream->unit))
         return -ECANCELED;
     return trove__cache_enter(stream->unit->cache);
 }
@@ -398,10 +418,8 @@ static void unlink_locked(struct trove_stream *stream, struct trove__stream_node
 
 enum { NOTHING_YET = -1 };
 
-/* The next answer: 1 and *RET_NODE (own), 0 when none will come, or NOTHING_YET. *RET_STARVED: what is outstanding waits
- * for flights that others have. */
-static int take(struct trove_stream *stream, struct trove__stream_node **ret_node,
-                bool *ret_starved)
+/* The next answer: 1 and *RET_NODE (own), 0 when none will come, or NOTHING_YET. */
+static int take(struct trove_stream *stream, struct trove__stream_node **ret_node)
 {
     struct trove__stream_node *node;
     bool last = false;
@@ -418,7 +436,6 @@ static int take(struct trove_stream *stream, struct trove__stream_node **ret_nod
     } else if (stream->outstanding == 0) {
         r = 0;
     }
-    *ret_starved = stream->outstanding != 0 && stream->backlog == stream->outstanding;
     pthread_mutex_unlock(&stream->lock);
     if (last) { /* others wait for an answer that will not come */
         trove__add_seq_cst(&stream->event, 1);
@@ -434,22 +451,23 @@ static bool has_backlog(struct trove_stream *stream)
     bool has;
 
     pthread_mutex_lock(&stream->lock);
-    has = stream->first_backlog != NULL;
+    has = stream->backlog != 0;
     pthread_mutex_unlock(&stream->lock);
     return has;
 }
 
-/* Sleeps until something may have happened since EVENT was SEEN. */
-static int sleep_on(struct trove_stream *stream, unsigned seen, bool starved,
-                    const struct trove_until *until)
+/* Sleeps until something may have happened since EVENT was SEEN: an answer, or a free flight for what has none. */
+static int sleep_on(struct trove_stream *stream, unsigned seen, const struct trove_until *until)
 {
+    const struct trove__watch watch = {&stream->event, seen};
     int r;
 
-    if (starved)
-        return trove__flight_pool_wait(&stream->unit->pool, until);
     /* SEQ_CST [E4 event]: pairs with push_answer(); EVENT was read before the last look. */
     trove__add_seq_cst(&stream->sleepers, 1);
-    r = trove__gather_wait(stream->unit, &stream->event, seen, until);
+    if (has_backlog(stream))
+        r = trove__gather_wait_space(stream->unit, &watch, until);
+    else
+        r = trove__gather_wait(stream->unit, &watch, 1, until);
     trove__sub_relaxed(&stream->sleepers, 1); /* RELAXED: at worst one wake-up too many */
     return r;
 }
@@ -458,20 +476,19 @@ static int sleep_on(struct trove_stream *stream, unsigned seen, bool starved,
 static int take_wait(struct trove_stream *stream, const struct trove_until *until,
                      struct trove__stream_node **ret_node)
 {
-    bool starved;
     int waited = 0, r;
 
     for (;;) {
         /* SEQ_CST [E4 event]: read before the look. */
         unsigned seen = trove__load_seq_cst(&stream->event);
-        r = take(stream, ret_node, &starved);
+        r = take(stream, ret_node);
         if (r != NOTHING_YET)
             return r;
         if (waited < 0)
             return waited;
         if (has_backlog(stream) && pump(stream))
             continue;
-        waited = sleep_on(stream, seen, starved, until);
+        waited = sleep_on(stream, seen, until);
     }
 }
 
@@ -505,19 +522,22 @@ int trove_stream_next(struct trove_stream *stream, const struct trove_until *unt
                       struct trove_result *ret, struct trove_error *err)
 {
     struct trove__stream_node *node = NULL;
-    bool starved;
     int entered, r;
 
     if (trove__in_section())
         return trove_error_set(err, -EDEADLK, "would wait inside a read section");
+    if (trove__fetcher_self() != NULL)
+        return trove_error_set(err, -EDEADLK, "a source cannot wait for a stream");
     entered = enter(stream);
     if (entered == 0) {
         r = take_wait(stream, until, &node);
         if (r == 1)
             trove__count_answer(stream->unit, &node->result);
         trove__cache_leave(stream->unit->cache);
+    } else if (trove__unit_is_foreign(stream->unit)) {
+        r = entered; /* a thread of the parent may hold the lock */
     } else {
-        r = take(stream, &node, &starved); /* what was answered before is still there */
+        r = take(stream, &node); /* what was answered before is still there */
         if (r == NOTHING_YET)
             r = entered;
     }
@@ -560,8 +580,8 @@ void trove_stream_close(struct trove_stream *stream)
 {
     struct trove__stream_node *node, *older;
 
-    if (stream == NULL)
-        return;
+    if (stream == NULL || trove__unit_is_foreign(stream->unit))
+        return; /* of the parent: its locks may be held for ever, its nodes belong to threads that are not here */
     pthread_mutex_lock(&stream->lock);
     node = stream->youngest;
     stream->youngest = NULL;
@@ -571,5 +591,7 @@ void trove_stream_close(struct trove_stream *stream)
         older = node->older;
         abandon(stream, node);
     }
+    /* What a hanging request still owes keeps the stream; what was answered need not stay pinned so long. */
+    free_answers(stream);
     stream_unref(stream);
 }

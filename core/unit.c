@@ -19,6 +19,7 @@
 #include "core/unit.h"
 #include "core/futex.h"
 #include "core/memory.h"
+#include "core/process.h"
 #include "core/request.h"
 #include "core/until.h"
 #include <signal.h>
@@ -51,7 +52,7 @@ static int unit_create(struct trove__flights *flights, struct trove__unit **ret_
     memset(unit, 0, sizeof(*unit));
     unit->cache = flights->cache;
     unit->source = flights->source;
-    unit->pid = getpid();
+    unit->process = trove__process_number();
     atomic_init(&unit->references, 1);
     r = trove_cancel_create(&unit->token);
     if (r == 0)
@@ -106,6 +107,11 @@ bool trove__unit_is_closed(struct trove__unit *unit)
     return trove__load_seq_cst(&unit->closed) != 0;
 }
 
+bool trove__unit_is_foreign(const struct trove__unit *unit)
+{
+    return unit->process != trove__process_number();
+}
+
 void trove__unit_count(struct trove__unit *unit, enum trove__counter which, uint64_t n)
 {
     /* RELAXED: set by a close() that no call may overlap. */
@@ -136,6 +142,7 @@ static void close_unit(struct trove__unit *unit)
     trove_cancel(unit->token);
     trove__gather_wake_all(unit);
     sweep(unit);
+    trove__flight_pool_wake_all(&unit->pool);
 }
 
 /* --- helper threads ----------------------------------------------------------------------------------------------- */
@@ -185,8 +192,12 @@ void trove__unit_thread_leave(struct trove__unit *unit)
 
 int trove__flights_create(struct trove *cache, struct trove__flights **ret_flights)
 {
-    struct trove__flights *flights = trove__calloc(1, sizeof(*flights));
+    struct trove__flights *flights;
+    int r = trove__process_watch();
 
+    if (r < 0)
+        return r;
+    flights = trove__calloc(1, sizeof(*flights));
     if (flights == NULL)
         return -ENOMEM;
     flights->cache = cache;
@@ -202,7 +213,7 @@ int trove__unit_get(struct trove *cache, struct trove__unit **ret_unit)
     struct trove__unit *unit = trove__load_acquire(&flights->unit), *fresh;
     int r;
 
-    while (unit == NULL || unit->pid != getpid()) {
+    while (unit == NULL || trove__unit_is_foreign(unit)) {
         r = unit_create(flights, &fresh);
         if (r < 0)
             return r;
@@ -225,7 +236,7 @@ static struct trove__unit *own_unit(struct trove__flights *flights)
     /* SEQ_CST [E1 unit] [E2 closed]: pairs with trove__unit_get(). */
     struct trove__unit *unit = trove__load_seq_cst(&flights->unit);
 
-    return unit != NULL && unit->pid == getpid() ? unit : NULL;
+    return unit != NULL && !trove__unit_is_foreign(unit) ? unit : NULL;
 }
 
 void trove__flights_shutdown(struct trove__flights *flights)

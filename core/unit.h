@@ -12,14 +12,13 @@
 #include "core/dispatch.h"
 #include "core/flight.h"
 #include "core/gather.h"
-#include <sys/types.h>
 
 struct trove__unit {
     struct trove *cache; /* not to be followed once `orphaned` */
     struct trove_source source;
     struct trove_cancel *token; /* cancelled at shutdown; every request hears of it */
-    pid_t pid;
-    atomic_uint references; /* the cache, each thread, stream and fetch */
+    unsigned process;           /* trove__process_number() when it was made */
+    atomic_uint references;     /* the cache, each thread, stream and fetch */
     atomic_uint closed;
     atomic_uint orphaned; /* the cache is gone, streams or fetches are not */
     atomic_uint threads;  /* futex: helper threads that run */
@@ -36,6 +35,8 @@ struct trove__unit *trove__unit_ref(struct trove__unit *unit);
 void trove__unit_unref(struct trove__unit *unit);
 
 bool trove__unit_is_closed(struct trove__unit *unit);
+/* True in a child of fork() for what the parent left: its threads are not here. */
+bool trove__unit_is_foreign(const struct trove__unit *unit);
 /* Adds to a counter of the cache, if it is still there. */
 void trove__unit_count(struct trove__unit *unit, enum trove__counter which, uint64_t n);
 

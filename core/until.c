@@ -13,7 +13,8 @@
  * EDGES      E1 cancel   trove_cancel() release -> trove_is_canceled() acquire   what the canceller did before
  *            E2 free     trove_cancel_unref() release -> the last trove_cancel_unref() acquire   all uses before the free
  * PROGRESS   cancel and is_canceled wait-free (the links of a token are few and never change). trove__wait sleeps.
- * LIMITS     A wait on more than 16 words, or on a kernel without futex_waitv, looks at the token every 20 ms instead.
+ * LIMITS     A wait on more than 16 words, or on a kernel without futex_waitv, looks at all but the first word every
+ *            20 ms instead.
  * TESTS      tests/unit/test_until.c
  */
 #include "core/until.h"
@@ -204,22 +205,33 @@ static int nap(atomic_uint *word, uint32_t expected, int64_t deadline_ns)
     return last ? r : 0;
 }
 
-int trove__wait(atomic_uint *word, uint32_t expected, const struct trove_until *until)
+int trove__wait_any(const struct trove__watch *watches, unsigned count,
+                    const struct trove_until *until)
 {
     struct trove_until u = trove__until_of(until);
-    atomic_uint *words[WORDS_MAX] = {word};
-    uint32_t values[WORDS_MAX] = {expected};
-    unsigned count;
+    atomic_uint *words[WORDS_MAX];
+    uint32_t values[WORDS_MAX] = {0};
     int r = -ENOSYS;
 
-    if (u.cancel == NULL)
-        return trove__futex_wait(word, expected, u.deadline_ns);
+    if (count == 1 && u.cancel == NULL)
+        return trove__futex_wait(watches[0].word, watches[0].expected, u.deadline_ns);
     if (trove_is_canceled(u.cancel))
         return -ECANCELED;
-    count = collect(u.cancel, words, 1);
+    for (unsigned i = 0; i < count; i++) {
+        words[i] = watches[i].word;
+        values[i] = watches[i].expected;
+    }
+    count = collect(u.cancel, words, count);
     if (count <= WORDS_MAX)
         r = trove__futex_wait_any(words, values, count, u.deadline_ns);
     if (r == -ENOSYS)
-        r = nap(word, expected, u.deadline_ns);
+        r = nap(watches[0].word, watches[0].expected, u.deadline_ns);
     return trove_is_canceled(u.cancel) ? -ECANCELED : r;
+}
+
+int trove__wait(atomic_uint *word, uint32_t expected, const struct trove_until *until)
+{
+    const struct trove__watch watch = {word, expected};
+
+    return trove__wait_any(&watch, 1, until);
 }

@@ -18,6 +18,15 @@ int trove__until_check(const struct trove_until *until);
  * -ETIMEDOUT or -ECANCELED. A result beats a time-out: on a failure the caller looks at its word once more. */
 int trove__wait(atomic_uint *word, uint32_t expected, const struct trove_until *until);
 
+/* The same for several words: sleeps while each holds what is expected of it. At most TROVE__WATCHES_MAX. */
+struct trove__watch {
+    atomic_uint *word;
+    uint32_t expected;
+};
+#define TROVE__WATCHES_MAX 4
+int trove__wait_any(const struct trove__watch *watches, unsigned count,
+                    const struct trove_until *until);
+
 /* A descriptor that polls readable once CANCEL (or a token it is linked to) is cancelled: borrowed, lives as long as the
  * token; never to be read. -1 for NULL. */
 int trove__cancel_fd(const struct trove_cancel *cancel);
