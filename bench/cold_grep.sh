@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Question: what does the first grep of a repository that is not here cost, from nothing to the last line of output?
 # Fixed:    repository, revision, pattern; one machine, file://; every side starts with nothing on disk.
 # Varied:   trove grep, against a depth-1 clone and git grep, and against a depth-1 blobless clone and git grep.

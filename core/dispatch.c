@@ -102,7 +102,7 @@ static bool ensure(struct trove__unit *unit)
     struct trove__dispatch *dispatch = &unit->dispatch;
     unsigned running = 0;
 
-    if (trove__load_seq_cst(&dispatch->stop) != 0)
+    if (trove__load_seq_cst(&dispatch->stop) != 0) /* [E2 stop] */
         return false;
     /* RELAXED: whoever changes it starts the thread; a thread that is not there yet finds the flight all the same. */
     if (!trove__cas_relaxed(&dispatch->running, &running, 1))

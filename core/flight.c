@@ -103,11 +103,12 @@ int trove__flight_create(struct trove__unit *unit, const struct trove_want *want
     if (r < 0)
         return r;
     memcpy(id, want->id.bytes, sizeof(id));
-    /* RELAXED: strangers with a stale pointer may read these while they change; the link's version tells them. For
-     * everybody else the release below hands them over. */
-    trove__store_relaxed(&flight->hash, hash);
+    /* RELEASE [E3 new-key]: strangers with a stale pointer may read the key while it changes; who reads a new word then
+     * finds the link that led here changed. Pairs with compare() of flight_table.c. */
+    trove__store_release(&flight->hash, hash);
     for (unsigned i = 0; i < 4; i++)
-        trove__store_relaxed(&flight->id[i], id[i]);
+        trove__store_release(&flight->id[i], id[i]);
+    /* RELAXED: the release below hands the rest over. */
     trove__store_relaxed(&flight->state, TROVE__FLIGHT_NEW | WAITER_ONE);
     trove__store_relaxed(&flight->word, TROVE__PENDING);
     trove__store_relaxed(&flight->lane, (unsigned)lane);

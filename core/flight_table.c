@@ -17,7 +17,8 @@
  *            reference unless the count is 0, then look at the link once more: the reference is on a flight in the list.
  * EDGES      E1 link      flight_insert() release -> search() acquire   a flight's key, state and references
  *            E2 unlink    search() release -> search() acquire   what whoever removed did before: the object is cached
- *            E3 key       trove__flight_create() release -> trove__flight_try_ref() acquire   the key of this life
+ *            E3 new-key   trove__flight_create() release -> compare() acquire   the end of the flight's last life: who reads a
+ *                         word of the new key finds the link that led here changed
  * PROGRESS   lock-free: a search starts over only when another thread changed a link.
  * LIMITS     Versions wrap after 2^39 changes of one word during one step of a search.
  * TESTS      tests/unit/test_flight_table.c, tests/stress/test_flight_stress.c
@@ -74,12 +75,13 @@ static uint64_t link_after(uint64_t old, uint64_t index)
 static int compare(const struct trove__flight *flight, const struct key *key)
 {
     struct trove__flight *f = (struct trove__flight *)flight;
-    uint64_t hash = trove__load_acquire(&f->hash);
+    uint64_t hash =
+        trove__load_acquire(&f->hash); /* [E3 new-key]: pairs with trove__flight_create() */
 
     if (hash != key->hash)
         return hash < key->hash ? -1 : 1;
     for (unsigned i = 0; i < 4; i++) {
-        uint64_t word = trove__load_acquire(&f->id[i]);
+        uint64_t word = trove__load_acquire(&f->id[i]); /* [E3 new-key] */
         if (word != key->id[i])
             return word < key->id[i] ? -1 : 1;
     }

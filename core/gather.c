@@ -18,7 +18,6 @@
  * ROLES      any thread: push, wait. fetch threads: everything else.
  * EDGES      E1 push    push_nodes() release -> detach() acquire   the nodes
  *            E2 work    push: stack, then `work`, then `idle` seq_cst -> fetch thread: `idle`, then `work`, then stack seq_cst
- *            E3 closed  trove_shutdown() seq_cst -> main_of_fetcher() seq_cst   of the unit
  * PROGRESS   push is lock-free but for starting a thread, which the C library does.
  * LIMITS     A thread that starts the first fetch thread and stops in between is waited for 10 ms, then another caller does.
  * TESTS      tests/unit/test_gather.c, tests/stress/test_flight_stress.c
@@ -177,6 +176,7 @@ bool trove__gather_has_hands(struct trove__unit *unit)
 
 void trove__gather_wake_all(struct trove__unit *unit)
 {
+    /* SEQ_CST [E2 work]: after `closed` was set, which a thread looks at between `work` and its sleep. */
     trove__add_seq_cst(&unit->gather.work, 1);
     trove__futex_wake(&unit->gather.work, INT_MAX);
 }

@@ -115,7 +115,7 @@ static void after_fork_child(void)
     for (struct trove *cache = caches; cache != NULL; cache = cache->next_cache) {
         trove__reclaim_after_fork(&cache->reclaim);
         for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)
-            trove__store_seq_cst(&cache->inside[s].callers, 0);
+            trove__store_seq_cst(&cache->inside[s].callers, 0); /* [E1 shut]: the parent's */
     }
     pthread_mutex_unlock(&caches_lock);
 }
@@ -324,7 +324,7 @@ void trove_shutdown(struct trove *cache)
 static int wait_for_callers(struct trove *cache, const struct trove_until *until)
 {
     for (;;) {
-        unsigned left = trove__load_seq_cst(&cache->left);
+        unsigned left = trove__load_seq_cst(&cache->left); /* [E1 shut]: before the look */
         struct trove_until poll;
         int r;
 

@@ -73,7 +73,7 @@ struct trove__ledger *trove__ledger_create(void)
 
 void trove__ledger_unref(struct trove__ledger *ledger)
 {
-    /* ACQ_REL: like E1, for the ledger's own memory. */
+    /* ACQ_REL [E2 ledger]: pairs with itself in those who let go earlier. */
     if (trove__sub_acq_rel(&ledger->references, 1) == 1)
         trove__free(ledger);
 }

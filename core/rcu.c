@@ -60,6 +60,7 @@ static struct reader *reader_register(void)
     struct reader *reader;
 
     pthread_once(&exit_key_once, make_exit_key);
+    /* SEQ_CST [E4 readers], all three: records are added here and never leave (I3). */
     for (reader = trove__load_seq_cst(&readers); reader != NULL; reader = reader->next)
         if (reader_take(reader))
             break;
@@ -107,6 +108,7 @@ void trove__grace_period(void)
     unsigned long epoch = trove__add_seq_cst(&current_epoch, 1) + 1;
 
     trove__fence_seq_cst();
+    /* SEQ_CST [E4 readers]: after the epoch was taken; pairs with reader_register(). */
     for (struct reader *r = trove__load_seq_cst(&readers); r != NULL; r = r->next) {
         for (;;) {
             /* SEQ_CST [E1 section], [E2 grace]: pair with leave and enter. */
@@ -129,6 +131,7 @@ void trove__rcu_after_fork_parent(void)
 
 void trove__rcu_after_fork_child(void)
 {
+    /* [E1 section] [E3 record] [E4 readers]: one thread is left, so any order would do. */
     for (struct reader *r = trove__load_seq_cst(&readers); r != NULL; r = r->next) {
         if (r == self)
             continue;

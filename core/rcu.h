@@ -12,6 +12,9 @@
  *                                                     that began after the section did
  *   E2 grace     grace_period() -> section_enter()    what preceded a grace period is seen by every section that the
  *                                                     grace period did not wait for
+ *   E3 record    reader_exit() -> reader_take()         a reader's record, to the thread that has it next (rcu.c's back end)
+ *   E4 readers   reader_register() -> grace_period()    the list of records: one that a grace period misses was added after
+ *                                                     it began, so its sections begin later (rcu.c's back end)
  *
  * PROGRESS  enter and leave are wait-free after a thread's first enter, which may block briefly. grace_period() blocks
  *           until the sections that are open have ended.

@@ -71,7 +71,7 @@ static bool is_urgent(const struct trove__reclaim *reclaim)
 
 static bool is_stopping(struct trove__reclaim *reclaim)
 {
-    return trove__load_seq_cst(&reclaim->stop) != 0;
+    return trove__load_seq_cst(&reclaim->stop) != 0; /* [E3 mood] */
 }
 
 /* Something to wait a grace period for. */
@@ -86,6 +86,7 @@ static bool has_retired(struct trove__reclaim *reclaim)
 
 static bool has_anything(struct trove__reclaim *reclaim)
 {
+    /* SEQ_CST [E3 mood]: after the mood was stored; pairs with trove__reclaim_wake(). */
     return has_retired(reclaim) || trove__load_seq_cst(&reclaim->work_wanted) != 0 ||
            is_stopping(reclaim);
 }
@@ -166,6 +167,7 @@ static void grace_and_free(struct trove__reclaim *reclaim)
 
 static void do_work(struct trove__reclaim *reclaim)
 {
+    /* SEQ_CST [E3 mood]: pairs with trove__reclaim_wake(). */
     if (trove__exchange_seq_cst(&reclaim->work_wanted, 0) == 0 || reclaim->work == NULL)
         return;
     while (reclaim->work(reclaim->work_context) && !is_stopping(reclaim))
@@ -282,7 +284,8 @@ void trove__reclaim_wake(struct trove__reclaim *reclaim)
 {
     if (trove__load_relaxed(&reclaim->work_wanted) != 0) /* RELAXED: whoever set it nudges */
         return;
-    trove__store_seq_cst(&reclaim->work_wanted, 1);
+    trove__store_seq_cst(&reclaim->work_wanted,
+                         1); /* [E3 mood]: before nudge() looks at the mood */
     nudge(reclaim, false);
 }
 
@@ -303,7 +306,7 @@ static int wait_for_exit(struct trove__reclaim *reclaim, const struct trove_unti
 
 int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until *until)
 {
-    trove__store_seq_cst(&reclaim->stop, 1);
+    trove__store_seq_cst(&reclaim->stop, 1); /* [E3 mood]: before nudge() looks at the mood */
     /* ACQUIRE [E2 thread]: pairs with RELEASE in start_thread(); nobody starts one any more, callers have left. */
     if (trove__load_acquire(&reclaim->thread_state) == THREAD_RUNNING) {
         int r;
@@ -323,6 +326,7 @@ int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until
 
 void trove__reclaim_after_fork(struct trove__reclaim *reclaim)
 {
+    /* [E2 thread] [E3 mood] [E4 exited]: back to the start; one thread is left, so any order would do. */
     trove__store_seq_cst(&reclaim->mood, MOOD_AWAKE);
     trove__store_seq_cst(&reclaim->exited, 0);
     trove__store_seq_cst(&reclaim->thread_state, THREAD_NONE);

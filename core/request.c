@@ -129,6 +129,7 @@ void trove__request_run_fetch(struct trove__unit *unit, struct trove__fetcher *f
         .objects = trove__load_relaxed(&sink.objects),
         .left_out = trove__load_relaxed(&sink.left_out),
     };
+    /* ACQUIRE [E3 refused]: pairs with trove_sink_refuse(). */
     refused = trove__load_acquire(&sink.refused);
     if (r >= 0 && refused != NULL)
         r = trove_error_set(&err, refused->code, "%s", refused->message);

@@ -437,7 +437,7 @@ static int take(struct trove_stream *stream, struct trove__stream_node **ret_nod
         r = 0;
     }
     pthread_mutex_unlock(&stream->lock);
-    if (last) { /* others wait for an answer that will not come */
+    if (last) { /* others wait for an answer that will not come; SEQ_CST [E4 event]: as in push_answer() */
         trove__add_seq_cst(&stream->event, 1);
         if (trove__load_seq_cst(&stream->sleepers) != 0)
             trove__futex_wake(&stream->event, INT_MAX);

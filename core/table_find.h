@@ -133,7 +133,7 @@ static inline unsigned trove__match(const struct trove__bucket *bucket, uint64_t
     unsigned lanes = 0;
 
     for (unsigned i = 0; i < TROVE__SLOTS; i++) {
-        /* ACQUIRE stands for the fence that follows the vector load. */
+        /* ACQUIRE [E4 pass], [E5 seq]: stands for the fence that follows the vector load. */
         uint64_t word = trove__load_acquire(&bucket->slots[i]);
         lanes |= (unsigned)(word >> TROVE__TAG_SHIFT == tag) << (2 * (i + 1));
     }

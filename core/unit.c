@@ -123,6 +123,7 @@ void trove__unit_count(struct trove__unit *unit, enum trove__counter which, uint
 static void sweep(struct trove__unit *unit)
 {
     struct trove__failure *failure = trove__failure_create(-ECANCELED, "the cache is shut down");
+    /* SEQ_CST [E2 closed]: after `closed` was set; a flight made later finds it set. */
     uint32_t used = trove__load_seq_cst(&unit->pool.used);
 
     for (uint32_t index = 1; index <= used; index++) {

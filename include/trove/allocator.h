@@ -11,6 +11,7 @@
 
 #include <trove/base.h>
 
+/* Where memory comes from: three calls and what they are told. */
 struct trove_allocator {
     /* SIZE > 0 bytes aligned to ALIGN (a power of two, 16 or more); NULL when there is none. */
     void *(*alloc)(void *context, size_t size, size_t align);

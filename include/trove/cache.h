@@ -23,6 +23,7 @@
 
 struct trove;
 
+/* What happens to an object that does not fit within max_bytes. */
 enum trove_overfull {
     TROVE_OVERFULL_EVICT,    /* evict ahead, so that a put normally finds room (default) */
     TROVE_OVERFULL_ERROR,    /* answer -ECACHE_OVERFULL and leave the cache as it was */
@@ -34,6 +35,7 @@ enum trove_overfull {
 typedef enum trove_overfull (*trove_overfull_fn)(void *context, uint64_t used_bytes,
                                                  uint64_t wanted_bytes);
 
+/* How a cache is opened; trove_options_init() first. The figures named are what it sets. */
 struct trove_options {
     size_t struct_bytes; /* set by trove_options_init(); lets the struct grow */
 
@@ -62,6 +64,7 @@ struct trove_options {
     bool atomic_requests;         /* nothing of a request is visible before all of it is verified */
 };
 
+/* What a cache holds and what it did since it was opened. */
 struct trove_stats {
     uint64_t object_count, object_bytes; /* live: sizes as allocated */
     uint64_t used_bytes, deferred_bytes, inflight_bytes, pinned_bytes, over_max_bytes;
@@ -139,6 +142,7 @@ TROVE_API bool trove_is_empty(struct trove *cache);
 /* Sums per-thread counters without stopping anybody. */
 TROVE_API void trove_stats(struct trove *cache, struct trove_stats *ret_stats);
 
+/* The algorithm of the ids of CACHE, that of its hash. Wait-free. */
 TROVE_API enum trove_algo trove_algo(const struct trove *cache);
 
 /* --- what is missing --------------------------------------------------------------------------------------------- */
@@ -163,6 +167,7 @@ TROVE_API int trove_resolve_many(struct trove *cache, const struct trove_want *w
 
 /* --- fetching a whole revision, folder or set -------------------------------------------------------------------- */
 
+/* What to fetch, and how little of it. */
 struct trove_fetch_options {
     const struct trove_want *wants; /* borrowed for the call that takes the options */
     size_t want_count;
@@ -171,6 +176,7 @@ struct trove_fetch_options {
     uint32_t depth; /* 0: no limit */
 };
 
+/* What a fetch brought. */
 struct trove_fetch_result {
     uint64_t objects;  /* objects that arrived */
     uint64_t left_out; /* of these, not cached because the cap is reached */

@@ -15,12 +15,14 @@
 
 struct trove_git;
 
+/* How SHA-1 ids are computed: with or without looking for the traces of a collision attack. */
 enum trove_git_sha1 {
     TROVE_GIT_SHA1_DEFAULT = 0, /* collision detection for networks, plain for local paths */
     TROVE_GIT_SHA1_PLAIN,
     TROVE_GIT_SHA1_DETECTING,
 };
 
+/* How a repository is spoken to; trove_git_options_init() first. The figures named are what it sets. */
 struct trove_git_options {
     size_t struct_bytes; /* set by trove_git_options_init() */
     enum trove_git_sha1 sha1;
@@ -36,6 +38,7 @@ struct trove_git_options {
     void *progress_context;
 };
 
+/* What was sent and received since the repository was opened. */
 struct trove_git_stats {
     uint64_t requests;                   /* fetch commands sent */
     uint64_t round_trips;                /* commands and HTTP requests of every kind */
@@ -48,6 +51,7 @@ struct trove_git_stats {
 
 TROVE_BEGIN_DECLS
 
+/* Fills in the defaults. */
 TROVE_API void trove_git_options_init(struct trove_git_options *options);
 
 /* Connects to URL (a path, file://, ssh://, host:path, git://, http://, https://) and learns what the server can do.
@@ -69,6 +73,7 @@ TROVE_API bool trove_git_is_local(const struct trove_git *git);
 /* GIT as a source, for trove_options.source; takes a reference of its own, which the cache gives back. */
 TROVE_API struct trove_source trove_git_source(struct trove_git *git);
 
+/* What GIT has sent and received so far. Any thread, at any time. */
 TROVE_API void trove_git_stats(const struct trove_git *git, struct trove_git_stats *ret_stats);
 
 /* One ref. NAME and SYMREF_TARGET ("" if none) are borrowed for the callback. */

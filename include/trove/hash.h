@@ -7,6 +7,7 @@
 
 #include <trove/oid.h>
 
+/* How ids are computed. */
 struct trove_hash {
     enum trove_algo algo;
     /* The id of "<type> <size>\0" followed by SIZE bytes at DATA. *RET_ID is set only on success. Returns 0, -ENOMEM,

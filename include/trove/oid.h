@@ -8,6 +8,7 @@
 #include <string.h>
 #include <trove/base.h>
 
+/* A repository's hash algorithm. */
 enum trove_algo { TROVE_SHA1 = 1, TROVE_SHA256 = 2 };
 
 /* The values are those of pack entries. TROVE_ANY stands for "not known" in wants, never in an object. */

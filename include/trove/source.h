@@ -21,6 +21,7 @@ struct trove_want {
     enum trove_type type;
 };
 
+/* What a source is asked for. */
 struct trove_request {
     const struct trove_want *wants; /* at least one; from resolve: all of one type */
     size_t want_count;
@@ -32,6 +33,7 @@ struct trove_request {
     struct trove_until until;
 };
 
+/* What a source can do. */
 struct trove_source_ops {
     /*
      * Brings what REQUEST wants. All pointers are borrowed for the call. Called by several threads at once.
@@ -50,6 +52,7 @@ struct trove_source {
     void *source;
 };
 
+/* What a source says beside an object. */
 enum trove_give_flags {
     TROVE_GIVE_DEFAULT = 0,
     TROVE_GIVE_NO_CACHE = 1, /* here it is, for those who wait, but do not cache it */

@@ -481,6 +481,16 @@ static void hostile__base_offset_overflows(void **state)
     expect(&pack, -EPROTO, "offset of its base overflows");
 }
 
+/* A delta of any three bytes that makes TEXT, three bytes too. */
+static struct bytes delta_to(const char *text)
+{
+    struct bytes delta;
+
+    delta_begin(&delta, 3, 3);
+    delta_insert(&delta, text, 3);
+    return delta;
+}
+
 static void hostile__missing_bases_and_circles(void **state)
 {
     struct trove_oid one = oid_of(TROVE_SHA1, TROVE_BLOB, "one", 3);
@@ -489,10 +499,8 @@ static void hostile__missing_bases_and_circles(void **state)
     struct pack_builder pack = begin();
 
     (void)state;
-    delta_begin(&to_one, 3, 3);
-    delta_insert(&to_one, "one", 3);
-    delta_begin(&to_two, 3, 3);
-    delta_insert(&to_two, "two", 3);
+    to_one = delta_to("one");
+    to_two = delta_to("two");
     pack_add_ref(&pack, &two, &to_one);
     pack_end(&pack);
     expect(&pack, -EPROTO, "which neither the pack nor the cache has");
@@ -519,10 +527,8 @@ static void hostile__chain_that_looks_like_a_circle(void **state)
     struct pack_builder pack = begin();
 
     (void)state;
-    delta_begin(&to_one, 3, 3);
-    delta_insert(&to_one, "one", 3);
-    delta_begin(&to_two, 3, 3);
-    delta_insert(&to_two, "two", 3);
+    to_one = delta_to("one");
+    to_two = delta_to("two");
     pack_add_ref(&pack, &two, &to_one);
     pack_add_ref(&pack, &one, &to_two);
     pack_add(&pack, TROVE_BLOB, "one", 3);
