@@ -14,13 +14,32 @@
 int trove__git_config_load(struct trove__io *io, struct trove__git_config *ret,
                            struct trove_error *err)
 {
-    static const char *const args[] = {
-        "git", "config", "-z", "--get-regexp", "^(url\\.|http\\.|ssh\\.|core\\.sshcommand$)", NULL};
+    static const struct trove__git_config_query query = {
+        .keys = "^(url\\.|http\\.|ssh\\.|core\\.sshcommand$)"};
+
+    return trove__git_config_query(&query, io, ret, err);
+}
+
+static int run_git(const struct trove__git_config_query *query, struct trove__io *io,
+                   struct trove__bytes *out, int *ret_status, struct trove_error *err)
+{
+    const char *args[] = {"git",          "-C",        query->folder != NULL ? query->folder : ".",
+                          "config",       "-z",        query->colors ? "--type=color" : "--no-type",
+                          "--get-regexp", query->keys, NULL};
     /* A folder that is no repository: only the system's, the user's and the command line's configuration count. */
-    static const char *const env[] = {"GIT_DIR=/dev/null", NULL};
-    const struct trove__child_spec spec = {.args = args, .env = env, .own_group = true};
+    static const char *const nowhere[] = {"GIT_DIR=/dev/null", NULL};
+    static const char *const there[] = {"GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", NULL};
+    const struct trove__child_spec spec = {
+        .args = args, .env = query->folder != NULL ? there : nowhere, .own_group = true};
+
+    return trove__child_run(&spec, NULL, 0, out, CONFIG_MAX_BYTES, io, ret_status, err);
+}
+
+int trove__git_config_query(const struct trove__git_config_query *query, struct trove__io *io,
+                            struct trove__git_config *ret, struct trove_error *err)
+{
     struct trove__bytes out = {0};
-    int status, result = trove__child_run(&spec, NULL, 0, &out, CONFIG_MAX_BYTES, io, &status, err);
+    int status, result = run_git(query, io, &out, &status, err);
 
     if (result == 0 && status > 1)
         result = trove_error_set(err, -EINVAL, "git cannot read its configuration (git config -l)");
@@ -48,14 +67,8 @@ void trove__git_config_clear(struct trove__git_config *config)
 
 /* --- entries ----------------------------------------------------------------------------------------------------- */
 
-struct entry {
-    const char *key,
-        *value; /* KEY is KEY_SIZE long, VALUE terminated, "true" where none was written */
-    size_t key_size;
-};
-
-/* The entry at *OFFSET, which then stands behind it; false at the end. */
-static bool next_entry(const struct trove__git_config *config, size_t *offset, struct entry *ret)
+bool trove__git_config_next(const struct trove__git_config *config, size_t *offset,
+                            struct trove__git_config_entry *ret)
 {
     const char *at, *line;
     size_t length;
@@ -75,9 +88,9 @@ static bool next_entry(const struct trove__git_config *config, size_t *offset, s
 const char *trove__git_config_get(const struct trove__git_config *config, const char *key)
 {
     const char *value = NULL;
-    struct entry entry;
+    struct trove__git_config_entry entry;
 
-    for (size_t offset = 0; next_entry(config, &offset, &entry);)
+    for (size_t offset = 0; trove__git_config_next(config, &offset, &entry);)
         if (entry.key_size == strlen(key) && memcmp(entry.key, key, entry.key_size) == 0)
             value = entry.value;
     return value;
@@ -90,8 +103,8 @@ bool trove__git_config_is_true(const char *value)
 }
 
 /* The middle of a key SECTION.MIDDLE.NAME; false when KEY is not of that form. */
-static bool split_key(const struct entry *entry, const char *section, const char *name,
-                      const char **ret_middle, size_t *ret_size)
+static bool split_key(const struct trove__git_config_entry *entry, const char *section,
+                      const char *name, const char **ret_middle, size_t *ret_size)
 {
     size_t before = strlen(section) + 1, after = strlen(name) + 1;
 
@@ -110,9 +123,9 @@ int trove__git_config_rewrite(const struct trove__git_config *config, const char
     const char *base = "", *middle;
     size_t base_size = 0, cut = 0, size;
     struct trove__bytes bytes = {0};
-    struct entry entry;
+    struct trove__git_config_entry entry;
 
-    for (size_t offset = 0; next_entry(config, &offset, &entry);) {
+    for (size_t offset = 0; trove__git_config_next(config, &offset, &entry);) {
         size_t length = strlen(entry.value);
         if (length > cut && split_key(&entry, "url", "insteadof", &middle, &size) &&
             strncmp(text, entry.value, length) == 0) {
@@ -174,8 +187,8 @@ out:
 }
 
 /* How well ENTRY gives http.*.NAME for URL; 1 for http.NAME itself. */
-static size_t fit_entry(const struct entry *entry, const struct trove__url *url, const char *name,
-                        bool scoped)
+static size_t fit_entry(const struct trove__git_config_entry *entry, const struct trove__url *url,
+                        const char *name, bool scoped)
 {
     const char *middle;
     size_t size;
@@ -192,9 +205,9 @@ const char *trove__git_config_http(const struct trove__git_config *config,
 {
     const char *value = NULL;
     size_t best = 1;
-    struct entry entry;
+    struct trove__git_config_entry entry;
 
-    for (size_t offset = 0; next_entry(config, &offset, &entry);) {
+    for (size_t offset = 0; trove__git_config_next(config, &offset, &entry);) {
         size_t quality = fit_entry(&entry, url, name, scoped);
         if (quality >= best) {
             best = quality;
@@ -209,13 +222,13 @@ int trove__git_config_http_each(const struct trove__git_config *config,
                                 int (*fn)(void *context, const char *value), void *context)
 {
     size_t offset = 0, start = 0;
-    struct entry entry;
+    struct trove__git_config_entry entry;
     int result = 0;
 
-    while (next_entry(config, &offset, &entry))
+    while (trove__git_config_next(config, &offset, &entry))
         if (entry.value[0] == '\0' && fit_entry(&entry, url, name, scoped) > 0)
             start = offset; /* an empty value forgets what came before */
-    while (result == 0 && next_entry(config, &start, &entry))
+    while (result == 0 && trove__git_config_next(config, &start, &entry))
         if (entry.value[0] != '\0' && fit_entry(&entry, url, name, scoped) > 0)
             result = fn(context, entry.value);
     return result;

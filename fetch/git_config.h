@@ -18,10 +18,26 @@ struct trove__git_config {
  * -ENOMEM, -EIO. */
 int trove__git_config_load(struct trove__io *io, struct trove__git_config *ret,
                            struct trove_error *err);
+
+/* The same for the keys that match KEYS, an extended regular expression. FOLDER: of a repository, whose own configuration
+ * counts too, or NULL. COLORS: values are colours, and become escape sequences. -EINVAL if git refuses something. */
+struct trove__git_config_query {
+    const char *keys, *folder;
+    bool colors;
+};
+int trove__git_config_query(const struct trove__git_config_query *query, struct trove__io *io,
+                            struct trove__git_config *ret, struct trove_error *err);
 void trove__git_config_clear(struct trove__git_config *config);
 
 /* The last value of KEY (section and name in lower case), or NULL. Borrowed. */
 const char *trove__git_config_get(const struct trove__git_config *config, const char *key);
+/* One entry after the other, from *OFFSET = 0 on: 1 with KEY as above and VALUE (borrowed), 0 at the end. */
+struct trove__git_config_entry {
+    const char *key, *value; /* KEY is KEY_SIZE long; VALUE is "true" where none was written */
+    size_t key_size;
+};
+bool trove__git_config_next(const struct trove__git_config *config, size_t *offset,
+                            struct trove__git_config_entry *ret);
 /* True for git's words for true; a key without a value is true. */
 bool trove__git_config_is_true(const char *value);
 

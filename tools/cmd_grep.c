@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "grep/revision_grep.h"
 #include "grep_arguments.h"
+#include "grep_config.h"
 #include "grep_options.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -108,7 +109,7 @@ static int search(struct run *run)
         .engine = run->engine,
         .pathspec = run->pathspec,
         .until = &run->tool->until,
-        .quote_fully = run->options.quote_path,
+        .quote_fully = run->options.defaults.quote_path,
         .raw_names = run->options.settings.null_after_name,
     };
     struct trove_error err = {.code = 0};
@@ -145,6 +146,16 @@ static int find_repository(struct run *run)
     return 0;
 }
 
+static int read_config(struct run *run)
+{
+    struct trove_error err = {.code = 0};
+    int status;
+
+    trove__tool_renew(run->tool);
+    status = trove__grep_config_read(&run->options, run->tool->repository, &run->tool->until, &err);
+    return status != 0 ? trove__fatal("%s", err.message) : 0;
+}
+
 static int compile(struct run *run)
 {
     struct trove_error err;
@@ -157,6 +168,9 @@ static int run_all(struct run *run)
 {
     int status = find_repository(run);
 
+    if (status != 0)
+        return status;
+    status = read_config(run);
     if (status != 0)
         return status;
     if (run->options.settings.max_count == 0)

@@ -142,9 +142,7 @@ void trove__grep_options_init(struct trove__grep_options *options)
     *options = (struct trove__grep_options){
         .settings = {.max_count = -1, .show_name = true},
         .max_depth = -1,
-        .quote_path = true,
-        .color = TROVE__AUTO,
-        .type = -1,
+        .defaults = {.quote_path = true, .color = TROVE__AUTO, .type = -1},
     };
 }
 
@@ -185,81 +183,6 @@ bool trove__grep_when(const char *text, enum trove__when *ret_when)
         }
     }
     return false;
-}
-
-static int add_pattern(struct trove__grep_options *options, const char *bytes, size_t size,
-                       const char *origin, int line, struct trove_error *err)
-{
-    size_t count = options->settings.pattern_count;
-    struct trove__grep_pattern *patterns = options->patterns;
-    char *copy;
-    char *origin_copy;
-
-    if (count == options->pattern_capacity) {
-        size_t capacity = count != 0 ? count * 2 : 8;
-        patterns = trove__realloc(patterns, capacity * sizeof(*patterns));
-        if (patterns == NULL)
-            return trove_error_set(err, TROVE__EXIT_FATAL, "out of memory");
-        options->patterns = patterns;
-        options->pattern_capacity = capacity;
-    }
-    copy = trove__malloc(size + 1);
-    origin_copy = trove__strdup(origin);
-    if (copy == NULL || origin_copy == NULL) {
-        trove__free(copy);
-        trove__free(origin_copy);
-        return trove_error_set(err, TROVE__EXIT_FATAL, "out of memory");
-    }
-    memcpy(copy, bytes, size);
-    copy[size] = '\0';
-    patterns[count] = (struct trove__grep_pattern){
-        .bytes = copy, .size = size, .origin = origin_copy, .line = line};
-    options->settings.patterns = patterns;
-    options->settings.pattern_count = count + 1;
-    return 0;
-}
-
-/* Each line that is not empty, without its newline and a carriage return before that. */
-static int add_lines(struct trove__grep_options *options, FILE *file, const char *origin,
-                     struct trove_error *err)
-{
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t size;
-    int status = 0;
-
-    for (int number = 1; status == 0 && (size = getline(&line, &capacity, file)) >= 0;) {
-        if (size > 0 && line[size - 1] == '\n') {
-            size--;
-            if (size > 0 && line[size - 1] == '\r')
-                size--;
-        }
-        if (size > 0)
-            status = add_pattern(options, line, (size_t)size, origin, number++, err);
-    }
-    free(line);
-    return status;
-}
-
-static int add_file(struct trove__grep_options *options, const char *name, struct trove_error *err)
-{
-    bool relative = options->directory != NULL && name[0] != '/' && name[0] != '\0';
-    char *path = NULL;
-    FILE *file;
-    int status;
-
-    if (strcmp(name, "-") == 0)
-        return add_lines(options, stdin, name, err);
-    if (relative && asprintf(&path, "%s/%s", options->directory, name) < 0)
-        return trove_error_set(err, TROVE__EXIT_FATAL, "out of memory");
-    file = fopen(relative ? path : name, "re");
-    free(path);
-    if (file == NULL)
-        return trove_error_set(err, TROVE__EXIT_FATAL, "cannot open '%s': %s", name,
-                               strerror(errno));
-    status = add_lines(options, file, name, err);
-    fclose(file);
-    return status;
 }
 
 /* Lines before and behind; git reads the number less strictly than others. */
@@ -318,6 +241,7 @@ static int take_missing(const struct trove__option_given *given, struct trove_er
 static void take_type(struct trove__grep_options *options, const struct trove__option_given *given,
                       enum trove__grep_type type)
 {
+    options->type_given = true;
     options->type = given->negated ? -1 : (int)type;
 }
 
@@ -387,9 +311,10 @@ static int take_number_or_text(struct trove__grep_options *options,
     case OPTION_MAX_DEPTH:
         return take_integer(given, &options->max_depth, err);
     case OPTION_PATTERN:
-        return add_pattern(options, given->argument, strlen(given->argument), "-e option", 0, err);
+        return trove__grep_options_add_pattern(options, given->argument, strlen(given->argument),
+                                               "-e option", 0, err);
     case OPTION_PATTERN_FILE:
-        return add_file(options, given->argument, err);
+        return trove__grep_options_add_file(options, given->argument, err);
     case OPTION_THREADS:
         return take_integer(given, &options->threads, err);
     default:
@@ -402,6 +327,7 @@ static int take(void *context, const struct trove__option_given *given, struct t
     struct trove__grep_options *options = context;
     bool *flag = flag_of(options, given->option->id);
 
+    options->given |= UINT64_C(1) << given->option->id;
     if (flag != NULL) {
         *flag = !given->negated;
         return 0;
@@ -452,6 +378,30 @@ static bool want_color(enum trove__when when)
     return isatty(STDOUT_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0;
 }
 
+static bool is_given(const struct trove__grep_options *options, enum option_id id)
+{
+    return (options->given >> id & 1) != 0;
+}
+
+void trove__grep_options_settle(struct trove__grep_options *options)
+{
+    const struct trove__grep_defaults *defaults = &options->defaults;
+    struct trove__grep_settings *settings = &options->settings;
+    int type = options->type_given ? options->type : defaults->type;
+
+    if (!is_given(options, OPTION_LINE_NUMBER))
+        settings->line_number = defaults->line_number;
+    if (!is_given(options, OPTION_COLUMN))
+        settings->column = defaults->column;
+    if (!is_given(options, OPTION_FULL_NAME))
+        options->full_name = defaults->full_name;
+    settings->color =
+        want_color(is_given(options, OPTION_COLOR) ? options->color : defaults->color);
+    if (type < 0)
+        type = defaults->extended ? TROVE__GREP_EXTENDED : TROVE__GREP_BASIC;
+    settings->type = (enum trove__grep_type)type;
+}
+
 /* What is left once the options are read: the pattern among the arguments, and what depends on several options. */
 static int settle(struct trove__grep_options *options, int argc, char **argv, int index,
                   struct trove_error *err)
@@ -462,7 +412,8 @@ static int settle(struct trove__grep_options *options, int argc, char **argv, in
     if (settings->pattern_count == 0 && index < argc && strcmp(argv[index], "--") == 0)
         index++;
     if (settings->pattern_count == 0 && index < argc) {
-        status = add_pattern(options, argv[index], strlen(argv[index]), "command line", 0, err);
+        status = trove__grep_options_add_pattern(options, argv[index], strlen(argv[index]),
+                                                 "command line", 0, err);
         index++;
     }
     if (status != 0)
@@ -475,13 +426,9 @@ static int settle(struct trove__grep_options *options, int argc, char **argv, in
     if (options->threads < 0)
         return trove_error_set(err, TROVE__EXIT_FATAL, "invalid number of threads specified (%d)",
                                options->threads);
-    settings->color = want_color(options->color);
-    if (options->type >= 0)
-        settings->type = (enum trove__grep_type)options->type;
-    else
-        settings->type = options->extended_default ? TROVE__GREP_EXTENDED : TROVE__GREP_BASIC;
     options->rest = argv + index;
     options->rest_count = argc - index;
+    trove__grep_options_settle(options);
     return 0;
 }
 
