@@ -20,7 +20,7 @@ check-long: test-packages
 	@scripts/check --long
 
 bench: test-packages
-	@scripts/build release
+	@scripts/build release -DTROVE_TESTS=ON
 	@scripts/bench
 
 install: packages
@@ -28,11 +28,11 @@ install: packages
 	@cmake --install build/release --prefix '$(PREFIX)'
 
 asan tsan: test-packages
-	@scripts/build $@
+	@scripts/build $@ -DTROVE_TESTS=ON
 	@ctest --preset $@ -L 'unit|stress'
 
 fuzz: test-packages
-	@scripts/build fuzz
+	@scripts/build fuzz -DTROVE_TESTS=ON
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
 
 format: test-packages
