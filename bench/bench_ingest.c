@@ -48,7 +48,7 @@ struct sink {
 
 struct run {
     double wall_ms, cpu_ms;
-    uint64_t bytes, check, objects, peak_bytes;
+    uint64_t bytes, check, objects, peak_bytes, deltas, reinflated, spooled;
     long peak_rss_kb;
 };
 
@@ -140,6 +140,9 @@ static void ingest(const struct config *config, const struct trove_hash *hash, s
     run->check = sink.check;
     run->objects = stats.objects;
     run->peak_bytes = stats.peak_bytes;
+    run->deltas = stats.deltas;
+    run->reinflated = stats.reinflated;
+    run->spooled = stats.spooled_bytes;
     trove_close(sink.cache, NULL);
 }
 
@@ -224,7 +227,9 @@ static void report(const char *name, struct run *runs, int count, uint64_t bytes
            median->cpu_ms, (double)bytes / median->wall_ms / 1e3, git_ms / median->wall_ms,
            median->peak_rss_kb);
     if (median->peak_bytes > 0)
-        printf("  (in flight %.1f MiB)", (double)median->peak_bytes / 1048576);
+        printf("  (in flight %.1f MiB, %llu deltas, %llu reinflated, %.1f MB spooled)",
+               (double)median->peak_bytes / 1048576, (unsigned long long)median->deltas,
+               (unsigned long long)median->reinflated, (double)median->spooled * 1e-6);
     printf("\n");
 }
 

@@ -166,7 +166,7 @@ static void hold_slot(struct trove__pack_parser *parser, uint32_t entry, struct 
                          .slot = known->slot};
 }
 
-/* OBJECT (taken) from outside the pack becomes *RET. */
+/* OBJECT (taken) from the cache becomes *RET. */
 static int hold_outside(struct trove__pack_reader *reader, struct trove_object *object,
                         uint64_t offset, struct base *ret, struct trove_error *err)
 {
@@ -236,6 +236,28 @@ static int step_down(struct trove__pack_reader *reader, uint32_t entry, struct b
     return hold_outside(reader, object, offset, ret, err);
 }
 
+/* ENTRY has been given to the cache: as long as it is there, nothing needs to be made again. Returns 1 when it is not. */
+static int hold_given(struct trove__pack_reader *reader, uint32_t entry, struct base *ret,
+                      struct trove_error *err)
+{
+    struct trove__pack_index *index = &reader->parser.index;
+    const struct trove__pack_entry *known = trove__pack_index_entry(index, entry);
+    struct trove_object *object;
+    struct trove_oid id;
+    int r;
+
+    if (!known->has_id)
+        return 1;
+    trove__pack_index_id(index, entry, &id);
+    object = reader->target.find(reader->target.context, &id);
+    if (object == NULL)
+        return 1;
+    r = hold_outside(reader, object, known->offset, ret, err);
+    if (r == 0)
+        ret->depth = known->depth;
+    return r;
+}
+
 /* Walks down from ENTRY to bytes that are at hand or can be had without a base; *RET_COUNT deltas of parser->chain are
  * to be applied to them, last first. */
 static int walk_down(struct trove__pack_reader *reader, uint32_t entry, struct base *ret,
@@ -255,6 +277,9 @@ static int walk_down(struct trove__pack_reader *reader, uint32_t entry, struct b
             hold_slot(parser, entry, ret);
             return 0;
         }
+        r = hold_given(reader, entry, ret, err);
+        if (r <= 0)
+            return r;
         r = step_down(reader, entry, ret, &below, &next, err);
         if (r < 0 || (r == 0 && !below))
             return r;

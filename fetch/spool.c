@@ -22,7 +22,7 @@ struct trove__spool {
     size_t chunk_bytes;
     bool small_first;   /* chunk 0 begins small: most packs of a resolve are tiny */
     size_t first_bytes; /* its size by now */
-    uint64_t memory_max;
+    uint64_t keep;      /* bytes that stay in memory, the last ones, when there is a file */
     uint8_t **chunks;
     size_t chunk_count, chunk_room;
     size_t dropped; /* chunks before this one have left memory */
@@ -41,7 +41,7 @@ int trove__spool_create(uint64_t memory_max, size_t chunk_bytes, uint64_t steady
         return -ENOMEM;
     pthread_mutex_init(&spool->lock, NULL);
     spool->chunk_bytes = chunk_bytes;
-    spool->memory_max = memory_max;
+    spool->keep = memory_max;
     spool->small_first = FIRST_CHUNK_BYTES < chunk_bytes && FIRST_CHUNK_BYTES <= steady_bytes;
     spool->fd = -1;
     *ret = spool;
@@ -70,13 +70,13 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 /* --- all of these with the lock held ------------------------------------------------------------------------------ */
 
-/* Writes what the file does not have yet. */
-static int write_behind_locked(struct trove__spool *spool, struct trove_error *err)
+/* Writes bytes before END that the file does not have yet. */
+static int write_behind_locked(struct trove__spool *spool, uint64_t end, struct trove_error *err)
 {
-    while (spool->in_file < spool->total) {
+    while (spool->in_file < end) {
         size_t index = spool->in_file / spool->chunk_bytes;
         size_t from = spool->in_file % spool->chunk_bytes;
-        size_t size = (size_t)least(spool->chunk_bytes - from, spool->total - spool->in_file);
+        size_t size = (size_t)least(spool->chunk_bytes - from, end - spool->in_file);
         int r = trove__temp_file_write(spool->fd, spool->in_file, spool->chunks[index] + from, size,
                                        err);
 
@@ -104,14 +104,20 @@ static void drop_locked(struct trove__spool *spool)
     }
 }
 
+/* The oldest chunks go, as many as it takes to keep what may be kept. */
 static int to_file_locked(struct trove__spool *spool, struct trove_error *err)
 {
+    uint64_t end;
     int r = 0;
 
+    if (spool->total <= spool->keep)
+        return 0;
+    end = spool->total - spool->keep + spool->chunk_bytes - 1;
+    end = least(end - end % spool->chunk_bytes, spool->total);
     if (spool->fd < 0)
         r = trove__temp_file_open(&spool->fd, err);
     if (r == 0)
-        r = write_behind_locked(spool, err);
+        r = write_behind_locked(spool, end, err);
     if (r == 0)
         drop_locked(spool);
     return r;
@@ -202,8 +208,7 @@ int trove__spool_append(struct trove__spool *spool, const void *bytes, size_t si
         spool->total += room;
         bytes = (const char *)bytes + room;
         size -= room;
-        if (spool->fd >= 0 || spool->total > spool->memory_max)
-            r = to_file_locked(spool, err);
+        r = to_file_locked(spool, err);
     }
     pthread_mutex_unlock(&spool->lock);
     return r;
@@ -252,6 +257,7 @@ int trove__spool_to_file(struct trove__spool *spool, struct trove_error *err)
     int r;
 
     pthread_mutex_lock(&spool->lock);
+    spool->keep = 0;
     r = to_file_locked(spool, err);
     pthread_mutex_unlock(&spool->lock);
     return r;

@@ -157,7 +157,8 @@ static void pack_git__little_memory(void **state)
         assert_true(pack_target_init(&target, hash()));
         outcome = read_checked(&target, &limits, &pack, 65515);
         assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
-        assert_int_equal(outcome.stats.spooled_bytes, pack.out_size);
+        assert_true(outcome.stats.spooled_bytes <= pack.out_size);
+        assert_true(outcome.stats.spooled_bytes + limits.spool_bytes >= pack.out_size);
         assert_int_equal(outcome.stats.objects,
                          expect_ids(&target, "cd \"$2\"; git cat-file --batch-check="
                                              "'%(objectname)' --batch-all-objects"));

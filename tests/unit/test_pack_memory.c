@@ -149,6 +149,33 @@ static void memory__stays_within_the_bound(void **state)
     pack_free(&pack);
 }
 
+/* Goal: a base that had to leave the reader's memory is taken from the cache it was given to, not made again. */
+static void memory__bases_come_back_from_the_cache(void **state)
+{
+    struct pack_builder pack = large_pack();
+    struct trove__pack_limits limits;
+
+    (void)state;
+    for (int threads = 0; threads < 2; threads++) {
+        struct pack_target target;
+        struct pack_outcome outcome;
+
+        trove__pack_limits_init(&limits);
+        limits.max_inflight_bytes = 2 * MIB;
+        limits.thread_bytes = threads == 0 ? UINT64_MAX : 0;
+        assert_true(pack_target_init(&target, trove_hash_sha1()));
+        outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
+        assert_string_equal(outcome.err.message, "");
+        assert_int_equal(outcome.status, 0);
+        assert_int_equal(outcome.stats.objects, 4 * BLOBS);
+        assert_int_equal(outcome.stats.reinflated, 0);
+        assert_true(target.finds > 100);
+        assert_int_equal(target.wrong_ids, 0);
+        pack_target_deinit(&target);
+    }
+    pack_free(&pack);
+}
+
 /* Many small objects: what is remembered of each must not pass the bound either, but go to a file. */
 static void memory__index_stays_within_the_bound(void **state)
 {
@@ -335,12 +362,14 @@ static void memory__destroyed_at_any_moment(void **state)
 
 /* --- the disk ----------------------------------------------------------------------------------------------------- */
 
+enum { SPOOL_BYTES = 100000 };
+
 static struct pack_outcome read_spooling(const struct pack_builder *pack)
 {
     struct trove__pack_limits limits;
 
     trove__pack_limits_init(&limits);
-    limits.spool_bytes = 100000;
+    limits.spool_bytes = SPOOL_BYTES;
     return pack_try(trove_hash_sha1(), &limits, pack);
 }
 
@@ -363,7 +392,8 @@ static void memory__no_place_for_the_spool(void **state)
     free(kept);
     outcome = read_spooling(&pack);
     assert_int_equal(outcome.status, 0);
-    assert_int_equal(outcome.stats.spooled_bytes, pack.out.size);
+    assert_true(outcome.stats.spooled_bytes <= pack.out.size);
+    assert_true(outcome.stats.spooled_bytes + SPOOL_BYTES >= pack.out.size);
     pack_free(&pack);
 }
 
@@ -392,6 +422,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory__stays_within_the_bound),
+        cmocka_unit_test(memory__bases_come_back_from_the_cache),
         cmocka_unit_test(memory__index_stays_within_the_bound),
         cmocka_unit_test(memory__each_allocation_fails_in_turn),
         cmocka_unit_test(memory__target_fails),
