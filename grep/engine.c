@@ -170,7 +170,7 @@ static void search_and_put(struct worker *worker, uint64_t number, struct trove_
         stop(engine, NULL);
         return;
     }
-    if (r >= 0 && worker->text.size == 0) {
+    if (r >= 0 && trove__text_is_silent(&worker->text)) {
         trove_unpin(object);
         trove__ordered_put(engine->ordered, number, &worker->text, NULL, worker);
         return;

@@ -203,7 +203,7 @@ static int write_ready_locked(struct trove__ordered *ordered, void *worker, stru
 
         *slot = (struct slot){.state = SLOT_FREE};
         ordered->held -= taken.text.capacity;
-        if (taken.state != SLOT_TEXT || taken.text.size > 0) {
+        if (taken.state != SLOT_TEXT || !trove__text_is_silent(&taken.text)) {
             pthread_mutex_unlock(&ordered->lock);
             r = write_slot(ordered, &taken, worker, err);
             pthread_mutex_lock(&ordered->lock);
@@ -267,14 +267,14 @@ void trove__ordered_put(struct trove__ordered *ordered, uint64_t number, struct 
     struct slot *slot = slot_of(ordered, number);
 
     pthread_mutex_lock(&ordered->lock);
-    if (later != NULL && number != ordered->head && text->size > 0 &&
+    if (later != NULL && number != ordered->head && !trove__text_is_silent(text) &&
         !fits_locked(ordered, text->capacity)) {
         slot->state = SLOT_LATER;
         slot->later = later;
         later = NULL;
     } else {
         slot->state = SLOT_TEXT;
-        if (text->size > 0) {
+        if (!trove__text_is_silent(text)) {
             slot->text = *text;
             ordered->held += text->capacity;
             *text = (struct trove__text){.limit = text->limit};

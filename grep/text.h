@@ -40,6 +40,12 @@ static inline void trove__text_add(struct trove__text *text, const void *bytes, 
 /* Notes that a separator may stand at the end of what is there. */
 void trove__text_mark(struct trove__text *text);
 
+/* True when nothing of it will be written: matches of length 0 leave separators alone. */
+static inline bool trove__text_is_silent(const struct trove__text *text)
+{
+    return text->size == 0 && text->mark_count == 0;
+}
+
 /* Forgets the contents, keeps the memory and the limit. */
 void trove__text_reset(struct trove__text *text);
 void trove__text_deinit(struct trove__text *text);

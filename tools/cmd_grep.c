@@ -164,6 +164,12 @@ static int compile(struct run *run)
     return r < 0 ? trove__fatal_error(r, &err) : 0;
 }
 
+/* With -m 0 git looks at everything but the pattern. */
+static bool finds_nothing(const struct run *run)
+{
+    return run->options.settings.max_count == 0;
+}
+
 static int run_all(struct run *run)
 {
     int status = find_repository(run);
@@ -173,9 +179,8 @@ static int run_all(struct run *run)
     status = read_config(run);
     if (status != 0)
         return status;
-    if (run->options.settings.max_count == 0)
-        return EXIT_NO_HIT;
-    status = compile(run);
+    if (!finds_nothing(run))
+        status = compile(run);
     if (status == 0)
         status = trove__tool_open(run->tool);
     if (status == 0)
@@ -183,6 +188,8 @@ static int run_all(struct run *run)
                                             (size_t)run->options.rest_count);
     if (status == 0)
         status = read_pathspec(run);
+    if (status == 0 && finds_nothing(run))
+        return EXIT_NO_HIT;
     if (status == 0)
         status = create_engine(run);
     return status == 0 ? search(run) : status;

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """One comparison: the same question to `git` and to `trove`, equal when standard output and exit status are.
 
-`git` answers from the bare repository itself, `trove` from its address on a server.
+`git` answers from the bare repository itself, once for each case; `trove` from its address on each of several servers.
 """
 import concurrent.futures
+import itertools
 import os
+import re
 import shlex
+import signal
 import subprocess
 import threading
 import time
@@ -13,7 +16,13 @@ from dataclasses import dataclass, field
 
 # With more threads than one and context or --break, git itself cuts the first line of its output.
 GIT_ONLY = {"grep": [b"--threads=1"]}
-GIT_SECONDS = 3
+GIT_SECONDS = 3  # of processor time, so that a busy machine leaves out nothing more
+OURS_SECONDS = 120  # nothing takes that long; a hang must not stop the whole test
+WHY_SLOW = "git itself takes more than %d s of processor time" % GIT_SECONDS
+
+# Options of git's that trove refuses by name, with 129. They are left out of comparing until they are there; any other
+# option that is refused is a difference.
+NOT_YET = {b"and", b"not", b"(", b")", b"all-match", b"textconv", b"p", b"show-function", b"W", b"function-context"}
 
 
 @dataclass
@@ -28,6 +37,7 @@ class Case:
     trove_args: list = None
     short_form: list = None  # grep's short form: the arguments with the repository's place marked by None
     stdin: bytes = b""
+    number: int = -1
 
 
 @dataclass
@@ -39,42 +49,54 @@ class Answer:
 
 
 class Runner:
-    """Runs cases. PATHS: repository name to folder, where git looks; SERVER: where trove looks."""
+    """Runs cases. PATHS: repository name to folder, where git looks; FOLDER: where both are started."""
 
-    def __init__(self, trove, paths, server, homes, folder):
-        self.trove, self.paths, self.server, self.homes, self.folder = trove, paths, server, homes, folder
+    def __init__(self, trove, paths, homes, folder):
+        self.trove, self.paths, self.homes, self.folder = trove, paths, homes, folder
 
-    def environment(self, case):
+    def environment(self, case, more):
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "LC_", "LANG"))}
-        keep.update(HOME=self.homes[case.home], LC_ALL=case.locale, GIT_CONFIG_NOSYSTEM="1")
-        keep.update(self.server.environment)
+        keep.update(HOME=self.homes[case.home], LC_ALL=case.locale, GIT_CONFIG_NOSYSTEM="1", **more)
         return keep
 
-    def run(self, command, case, seconds=None):
+    def run(self, command, case, more, seconds=OURS_SECONDS):
         command = [os.fsencode(word) for word in command]
-        done = subprocess.run(command, env=self.environment(case), input=case.stdin, cwd=self.folder,
+        done = subprocess.run(command, env=self.environment(case, more), input=case.stdin, cwd=self.folder,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
         return Answer(command, done.returncode, done.stdout, done.stderr)
 
     def git(self, case):
-        return self.run(["git", "-C", self.paths[case.repo], case.command, *GIT_ONLY.get(case.command, []),
-                         *case.args], case, GIT_SECONDS)
+        """None when it takes too long."""
+        command = ["git", "-C", self.paths[case.repo], case.command, *GIT_ONLY.get(case.command, []), *case.args]
+        answer = self.run(["sh", "-c", 'ulimit -t %d; exec "$@"' % GIT_SECONDS, "sh", *command], case, {})
+        answer.command = [os.fsencode(word) for word in command]
+        return None if answer.status in (-signal.SIGXCPU, -signal.SIGKILL) else answer
 
-    def ours(self, case):
-        # A work tree is a path, never behind a server.
-        url = self.paths["tree"] if case.repo == "tree" else self.server.url(case.repo)
+    def ours_command(self, case, server):
+        # A work tree is a path, never behind a server; every fourth bare repository is given as a plain path as well.
+        local = case.repo == "tree" or (server.kind == "file" and case.number % 4 == 0)
+        url = self.paths[case.repo] if local else server.url(case.repo)
         if case.short_form is not None:
             words = [url if word is None else word for word in case.short_form]
-            return self.run([self.trove, case.command, *case.trove_only, *words], case)
+            return [self.trove, case.command, *case.trove_only, *words]
         args = case.args if case.trove_args is None else case.trove_args
-        return self.run([self.trove, "-C", url, case.command, *case.trove_only, *args], case)
+        return [self.trove, "-C", url, case.command, *case.trove_only, *args]
+
+    def ours(self, case, server):
+        return self.run(self.ours_command(case, server), case, server.environment)
+
+
+def refused(answer):
+    """The option that trove says it does not have yet, or None."""
+    found = re.match(rb"error: (?:option|switch) `(.+?)' is not supported yet", answer.err)
+    return found.group(1) if answer.status == 129 and found and found.group(1) in NOT_YET else None
 
 
 def difference(git, ours):
     """None when the answers are equal, else what differs in one line."""
     if git.status != ours.status:
         return "exit status %d, git's is %d" % (ours.status, git.status)
-    if git.out != ours.out:
+    if git.out != ours.out and git.status != 129:  # at 129 git prints its own usage text
         at = next((i for i, (a, b) in enumerate(zip(git.out, ours.out)) if a != b), min(len(git.out), len(ours.out)))
         begin = max(0, git.out.rfind(b"\n", 0, at) + 1)
         return "output differs at byte %d of %d (ours: %d):\n      git:  %r\n      ours: %r" % (
@@ -84,47 +106,56 @@ def difference(git, ours):
     return None
 
 
-def shell(answer, case):
-    words = [("HOME=…/" + case.home), "LC_ALL=" + case.locale]
-    return " ".join(words) + " " + " ".join(shlex.quote(os.fsdecode(word)) for word in answer.command)
-
-
 class Report:
-    """Counts failures, prints the first and writes all to a file; safe to use from several threads."""
+    """Counts comparisons, prints the first failures and writes all to a file; safe to use from several threads."""
 
-    def __init__(self, title, folder, show=10):
-        self.title, self.show = title, show
+    def __init__(self, title, folder, homes, again, show=10):
+        self.title, self.show, self.homes, self.again = title, show, homes, again
         self.path = os.path.join(folder, "different-" + title.replace(" ", "-"))
         self.file = open(self.path, "w", encoding="utf-8", errors="backslashreplace")
-        self.lock, self.count, self.failures = threading.Lock(), 0, 0
+        self.lock, self.count, self.failures = threading.Lock(), {}, 0
         self.left_out, self.slowest = {}, []
 
-    def add(self, case, git, ours):
+    def shell(self, answer, case):
+        words = ["HOME=" + self.homes[case.home], "LC_ALL=" + case.locale, "GIT_CONFIG_NOSYSTEM=1"]
+        return " ".join(words + [shlex.quote(os.fsdecode(word)) for word in answer.command])
+
+    def add(self, case, kind, git, ours):
+        name = refused(ours)
+        if name is not None:
+            return self.leave_out("trove has no `%s' yet, and says so" % name.decode())
         found = difference(git, ours)
         with self.lock:
-            self.count += 1
-            if found is None:
-                return
-            self.failures += 1
-            text = "\nDIFFERENT %s\n    %s\n    %s\n    %s" % (self.title, shell(git, case), shell(ours, case), found)
-            if ours.err:
-                text += "\n    stderr: " + ours.err.decode(errors="backslashreplace").strip()[:400]
-            print(text, file=self.file, flush=True)
-            if self.failures <= self.show:
-                print(text.encode(errors="backslashreplace").decode())
+            self.count[kind] = self.count.get(kind, 0) + 1
+            if found is not None:
+                self.fail(case, kind, git, ours, found)
+        return None
+
+    def fail(self, case, kind, git, ours, found):
+        self.failures += 1
+        text = "\nDIFFERENT %s over %s\n    %s\n    %s\n    %s" % (
+            self.title, kind, self.shell(git, case), self.shell(ours, case), found)
+        if ours.err:
+            text += "\n    stderr: " + ours.err.decode(errors="backslashreplace").strip()[:400]
+        text += "\n    again: %s --via %s --only %d" % (self.again, kind, case.number)
+        print(text, file=self.file, flush=True)
+        if self.failures <= self.show:
+            print(text.encode(errors="backslashreplace").decode(), flush=True)
 
     def slow(self, seconds, ours, case):
         """Remembers the slowest of ours."""
         with self.lock:
-            self.slowest = sorted(self.slowest + [(seconds, shell(ours, case))])[-3:]
+            self.slowest = sorted(self.slowest + [(seconds, self.shell(ours, case))])[-3:]
 
-    def leave_out(self, reason):
+    def leave_out(self, reason, count=1):
         with self.lock:
-            self.left_out[reason] = self.left_out.get(reason, 0) + 1
+            self.left_out[reason] = self.left_out.get(reason, 0) + count
 
     def end(self):
         """Prints the sum; returns whether all were equal."""
-        print("%s: %d comparisons, %d different" % (self.title, self.count, self.failures))
+        total = sum(self.count.values())
+        parts = ", ".join("%d over %s" % (count, kind) for kind, count in sorted(self.count.items()))
+        print("%s: %d comparisons (%s), %d different" % (self.title, total, parts, self.failures))
         self.file.close()
         if self.failures:
             print("    all of them: " + self.path)
@@ -135,19 +166,31 @@ class Report:
         return self.failures == 0
 
 
-def run_all(cases, runner, report, workers):
-    """Compares every case, a few at a time. What takes git itself too long is left out: nobody waits for that."""
+def run_all(cases, runner, report, servers, workers):
+    """Compares every case on every server, a few at a time."""
     def one(case):
-        try:
-            git = runner.git(case)
-        except subprocess.TimeoutExpired:
-            report.leave_out("git itself takes more than %d s" % GIT_SECONDS)
+        git = runner.git(case)
+        if git is None:
+            report.leave_out(WHY_SLOW, len(servers))
             return
-        begin = time.monotonic()
-        ours = runner.ours(case)
-        report.add(case, git, ours)
-        report.slow(time.monotonic() - begin, ours, case)
+        for server in servers:
+            if case.repo == "tree" and server.kind != "file":
+                continue  # a work tree is only ever a path
+            begin = time.monotonic()
+            try:
+                ours = runner.ours(case, server)
+            except subprocess.TimeoutExpired as expired:
+                ours = Answer(expired.cmd, -1, b"", b"still running after %d s" % OURS_SECONDS)
+            report.add(case, server.kind, git, ours)
+            report.slow(time.monotonic() - begin, ours, case)
 
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(one, cases):
-            pass
+        running, cases = set(), iter(cases)
+        while running or cases is not None:
+            fresh = list(itertools.islice(cases, 4 * workers - len(running))) if cases is not None else []
+            running |= {pool.submit(one, case) for case in fresh}
+            if not fresh and cases is not None:
+                cases = None
+            done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                future.result()

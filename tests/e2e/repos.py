@@ -1,25 +1,30 @@
 # SPDX-License-Identifier: MIT
 """The repositories that the end-to-end tests search. Made once, below the build folder; each is a bare repository.
 
-self      this project's own history, or one commit of its files where there is no complete history
-source    a part of the GNU C library as Debian ships it, in two commits, with annotated tags and a merge
-large     all of it, in one commit: some 20,000 files
+self      this project's own history; where there is none (an unpacked tarball), its files in several commits
+source    a part of the GNU C library as Debian ships it, some 3,800 files, with annotated tags and a merge
+large     all of it, in one commit: some 20,000 files (only with TROVE_LONG=1)
 awkward   names, modes and contents that break careless readers, made by a seeded generator, with every kind of ref
 sha256    the same under SHA-256
-tree      not bare: a clone of awkward with a work tree and attributes of its own
+tree      not bare: a clone of awkward with a work tree of its own
 """
+import contextlib
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 
 import awkward
 
-VERSION = "3"  # changes whenever this file or awkward.py makes other repositories
+VERSION = "5"  # changes whenever this file or awkward.py makes other repositories
 SOURCE_TARBALL_FOLDER = "/usr/src/glibc"
-SOURCE_PARTS = ("argp", "elf", "inet", "malloc", "posix", "stdlib", "string", "time", "localedata/charmaps", "po",
-                "manual", "nscd", "sysdeps/x86_64", "debug", "scripts")
+SOURCE_PARTS = ("argp", "elf", "inet", "malloc", "posix", "stdlib", "string", "time", "po", "manual", "nscd",
+                "sysdeps/x86_64", "debug", "scripts")
+LONG = os.environ.get("TROVE_LONG", "0") not in ("", "0")
+
+NOT_SOURCE = (".git", "build", "out", "__pycache__")
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "A U Thor", "GIT_AUTHOR_EMAIL": "author@example.com",
@@ -56,44 +61,75 @@ def serve_everything(bare):
 
 def copy_project(root, work):
     """The project's files without its history and without what was built."""
-    skip = shutil.ignore_patterns(".git", "build", "out", "__pycache__")
-    shutil.copytree(root, work, symlinks=True, ignore=skip)
+    shutil.copytree(root, work, symlinks=True, ignore=shutil.ignore_patterns(*NOT_SOURCE))
+
+
+def history_is_complete(root):
+    if not os.path.isdir(os.path.join(root, ".git")) or os.path.exists(os.path.join(root, ".git/shallow")):
+        return False
+    try:
+        return len(git(root, "rev-list", "--max-count=2", "HEAD").split()) == 2
+    except subprocess.CalledProcessError:
+        return False
+
+
+def make_history(root, work):
+    """A history of several commits from files alone: one for each folder at the top, then one that changes some."""
+    whole = work + ".files"
+    copy_project(root, whole)
+    os.makedirs(work)
+    git(work, "init", "-q", "-b", "main")
+    for name in sorted(os.listdir(whole)):
+        os.rename(os.path.join(whole, name), os.path.join(work, name))
+        git(work, "add", "-A", "-f")
+        git(work, "commit", "-q", "--allow-empty", "-m", "add " + name)
+    with open(os.path.join(work, "README.md"), "a") as file:
+        file.write("\nOne line more.\n")
+    commit_all(work, "one line more")
+    os.rmdir(whole)
 
 
 def make_self(root, bare, work):
-    complete = os.path.isdir(os.path.join(root, ".git")) and not os.path.exists(os.path.join(root, ".git/shallow"))
-    if complete and len(git(root, "rev-list", "--max-count=2", "HEAD").split()) == 2:
+    if history_is_complete(root):
         subprocess.run(["git", "clone", "-q", "--bare", "--no-local", root, bare],
                        env={**os.environ, **IDENTITY}, check=True)
         git(bare, "update-ref", "refs/heads/main", "HEAD")
         git(bare, "symbolic-ref", "HEAD", "refs/heads/main")
     else:
-        copy_project(root, work)
-        git(work, "init", "-q", "-b", "main")
-        git(work, "commit", "-q", "--allow-empty", "-m", "begin")
-        commit_all(work, "the project")
+        make_history(root, work)
         finish(work, bare)
     git(bare, "tag", "-f", "tip", "HEAD")
     git(bare, "branch", "-f", "older", "HEAD~1")
     serve_everything(bare)
 
 
-def unpack_source(folder):
-    """Unpacks Debian's glibc-source and returns its top folder."""
+def state_of(root):
+    """Changes whenever the project's history does; without one, whenever its files do."""
+    if history_is_complete(root):
+        return git(root, "rev-parse", "HEAD").decode().strip()
+    digest = hashlib.sha256()
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if name not in NOT_SOURCE)
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            digest.update(("%s %d" % (path, os.lstat(path).st_mtime_ns)).encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def unpack_source(top, work, parts):
+    """Unpacks Debian's glibc-source, or some of its folders, into the new folder WORK."""
     tarballs = [name for name in os.listdir(SOURCE_TARBALL_FOLDER) if name.endswith(".tar.xz")]
     if not tarballs:
         sys.exit("no source tarball in %s: is glibc-source installed?" % SOURCE_TARBALL_FOLDER)
-    os.makedirs(folder)
-    with tarfile.open(os.path.join(SOURCE_TARBALL_FOLDER, tarballs[0])) as archive:
-        archive.extractall(folder)
-    return os.path.join(folder, os.listdir(folder)[0])
+    name = tarballs[0][:-len(".tar.xz")]
+    subprocess.run(["tar", "-xJf", os.path.join(SOURCE_TARBALL_FOLDER, tarballs[0]), "-C", top,
+                    *(name + "/" + part for part in parts)], check=True)
+    os.rename(os.path.join(top, name), work)
 
 
-def make_source(unpacked, bare, work):
-    os.makedirs(work)
+def make_source(top, bare, work):
+    unpack_source(top, work, SOURCE_PARTS)
     git(work, "init", "-q", "-b", "main")
-    for part in SOURCE_PARTS:
-        shutil.copytree(os.path.join(unpacked, part), os.path.join(work, part), symlinks=True, dirs_exist_ok=True)
     commit_all(work, "the library")
     git(work, "tag", "-a", "v1", "-m", "version 1")
     git(work, "checkout", "-q", "-b", "side")
@@ -111,47 +147,73 @@ def make_source(unpacked, bare, work):
     serve_everything(bare)
 
 
-def make_large(unpacked, bare, work):
-    shutil.copytree(unpacked, work, symlinks=True)
+def make_large(top, bare, work):
+    unpack_source(top, work, ("",))
     git(work, "init", "-q", "-b", "main")
     commit_all(work, "all of it")
     finish(work, bare, "-c", "pack.window=0")
+    serve_everything(bare)
+
+
+def make_awkward(bare, algorithm):
+    awkward.make(bare, algorithm, git)
+    serve_everything(bare)
 
 
 def make_tree(awkward_bare, folder):
-    """A work tree whose attributes differ from the committed ones; some files are changed and not committed."""
+    """A work tree in which some files are changed and not committed."""
     subprocess.run(["git", "clone", "-q", awkward_bare, folder], env={**os.environ, **IDENTITY}, check=True,
                    stderr=subprocess.DEVNULL)
     for name in ("HEAD", "main"):  # a file of a revision's name makes every use of that name ambiguous
         os.unlink(os.path.join(folder, name))
-    with open(os.path.join(folder, ".gitattributes"), "w") as file:
-        file.write("*.c -diff\n*.bin diff\n*.txt binary\ndir/* -binary\n")
     with open(os.path.join(folder, "plain.txt"), "w") as file:
         file.write("only in the work tree: foo bar\n")
 
 
-def make_all(root, top):
-    """Makes what is missing of the repositories below TOP; returns {name: path}."""
-    stamp = os.path.join(top, "version")
-    names = ("self", "source", "large", "awkward", "sha256")
-    paths = {name: os.path.join(top, name + ".git") for name in names}
-    paths["tree"] = os.path.join(top, "tree")
-    fresh = os.path.exists(stamp) and open(stamp).read() == VERSION
-    if not fresh:
-        shutil.rmtree(top, ignore_errors=True)
-        os.makedirs(top)
-        unpacked = unpack_source(os.path.join(top, "unpacked"))
-        make_source(unpacked, paths["source"], os.path.join(top, "work"))
-        make_large(unpacked, paths["large"], os.path.join(top, "work"))
-        shutil.rmtree(os.path.join(top, "unpacked"))
-        for name, algorithm in (("awkward", "sha1"), ("sha256", "sha256")):
-            awkward.make(paths[name], algorithm, git)
-            if name == "awkward":
-                serve_everything(paths[name])
-        make_tree(paths["awkward"], paths["tree"])
+def folder(work):
+    return os.path.join(work, "repos")
+
+
+def make_once(top, name, version, make):
+    """Calls MAKE(path) unless the repository is there in this version; returns its path."""
+    path, stamp = os.path.join(top, name), os.path.join(top, name + ".version")
+    if not (os.path.exists(stamp) and open(stamp).read() == version):
+        for old in (path, os.path.join(top, "work")):
+            shutil.rmtree(old, ignore_errors=True)
+        make(path)
         with open(stamp, "w") as file:
-            file.write(VERSION)
-    # The project's own history is made anew each time: it has changed since.
-    shutil.rmtree(paths["self"], ignore_errors=True)
-    make_self(root, paths["self"], os.path.join(top, "work"))
+            file.write(version)
+    return path
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Tests that run at the same time make nothing twice."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def make_all(root, work):
+    """Makes what is missing of the repositories below WORK; returns {name: path}."""
+    top = folder(work)
+    os.makedirs(top, exist_ok=True)
+    draft = os.path.join(top, "work")
+    makers = {
+        "self": (state_of(root), lambda path: make_self(root, path, draft)),
+        "source": (VERSION, lambda path: make_source(top, path, draft)),
+        "awkward": (VERSION, lambda path: make_awkward(path, "sha1")),
+        "sha256": (VERSION, lambda path: make_awkward(path, "sha256")),
+    }
+    if LONG:
+        makers["large"] = (VERSION, lambda path: make_large(top, path, draft))
+    with locked(os.path.join(top, "lock")):
+        paths = {name: make_once(top, name + ".git", VERSION + " " + version, make)
+                 for name, (version, make) in makers.items()}
+        paths["tree"] = make_once(top, "tree", VERSION, lambda path: make_tree(paths["awkward"], path))
     return paths
+
+
+if __name__ == "__main__":  # repos.py ROOT WORK: makes them all
+    for made in make_all(os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])).items():
+        print("%-8s %s" % made)

@@ -14,8 +14,8 @@ SERVE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support/ser
 
 
 class Server:
-    def __init__(self, prefix, environment):
-        self.prefix, self.environment = prefix, environment
+    def __init__(self, kind, prefix, environment):
+        self.kind, self.prefix, self.environment = kind, prefix, environment
 
     def url(self, name):
         return self.prefix + name + ".git"
@@ -25,7 +25,7 @@ class Server:
 def start(kind, folder):
     """KIND: file, http, git or ssh. FOLDER holds the repositories NAME.git."""
     if kind == "file":
-        yield Server("file://" + folder + "/", {})
+        yield Server(kind, "file://" + folder + "/", {})
         return
     with subprocess.Popen([sys.executable, SERVE, kind, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as process:
@@ -37,6 +37,6 @@ def start(kind, folder):
             said[name] = value
         environment = {"GIT_SSH_COMMAND": said["SSH"]} if "SSH" in said else {}
         try:
-            yield Server(said["URL"], environment)
+            yield Server(kind, said["URL"], environment)
         finally:
             process.stdin.close()
