@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 # With more threads than one and context or --break, git itself cuts the first line of its output.
 GIT_ONLY = {"grep": [b"--threads=1"]}
-GIT_SECONDS = 3  # of processor time, so that a busy machine leaves out nothing more
+GIT_SECONDS = 2  # of processor time, so that a busy machine leaves out nothing more
 OURS_SECONDS = 120  # nothing takes that long; a hang must not stop the whole test
 WHY_SLOW = "git itself takes more than %d s of processor time" % GIT_SECONDS
 
