@@ -2,6 +2,7 @@
 /*
  * error.c - error texts. Control characters from outside never reach a terminal.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <trove/error.h>
@@ -12,6 +13,8 @@ const char *trove_strerror(int code)
 
     if (positive == ECACHE_OVERFULL)
         return "the cache is full and its policy refuses to make room";
+    if (positive == ETIMEDOUT) /* of ours, not of a connection */
+        return "the deadline passed";
     return strerror(positive);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commit.h"
+#include "plan.h"
 #include "refs.h"
 #include "revision_syntax.h"
 #include "tag.h"
@@ -245,11 +246,35 @@ static int path_step(struct walk *walk, const char **path)
     return status;
 }
 
+/* Brings the commit and the trees down to the folder that PATH ends in, in one request. What is left out is asked for one
+ * by one. */
+static int fetch_folders(struct walk *walk, const char *path)
+{
+    struct trove_want want = {.id = is_set(&walk->at.peeled) ? walk->at.peeled : walk->at.id};
+    struct trove_fetch_options options = {.wants = &want, .want_count = 1};
+    struct trove_fetch_result result;
+    struct trove__plan_first plan;
+    uint32_t depth = 1;
+    int status;
+
+    if (*path == '\0' || trove_has(walk->cache, &want.id))
+        return 0;
+    for (const char *at = path; (at = strchr(at, '/')) != NULL && depth < TREE_DEPTH_MAX; at++)
+        depth++;
+    trove__plan_first(false, depth, &plan);
+    options.filter = plan.filter;
+    options.depth = plan.depth;
+    status = trove_fetch(walk->cache, &options, walk->until, &result, walk->err);
+    return status == -ECACHE_OVERFULL ? 0 : status;
+}
+
 static int follow_path(struct walk *walk, const char *path)
 {
     const char *left = path;
-    int status = peel(walk, TROVE_TREE);
+    int status = fetch_folders(walk, path);
 
+    if (status == 0)
+        status = peel(walk, TROVE_TREE);
     if (status < 0)
         return status;
     if (strncmp(path, "./", 2) == 0 || strncmp(path, "../", 3) == 0)

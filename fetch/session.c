@@ -7,6 +7,7 @@
 #include "protocol.h"
 #include "transport.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -206,6 +207,31 @@ static int find_url(struct trove__session *session, const char *text, struct tro
     return result;
 }
 
+static uint32_t speed_setting(const struct trove__session *session, const char *variable,
+                              const char *name)
+{
+    const char *value = getenv(variable);
+    char *end;
+    unsigned long number;
+
+    if (value == NULL)
+        value = trove__git_config_http(&session->config, &session->url, name, false);
+    if (value == NULL || *value < '0' || *value > '9')
+        return 0;
+    number = strtoul(value, &end, 10);
+    return *end == '\0' && number <= UINT32_MAX / 1000 ? (uint32_t)number : 0;
+}
+
+/* What the user configured for git's http(s) counts instead of our own limit, if it is one. */
+static void learn_low_speed(struct trove__session *session)
+{
+    uint32_t bytes = speed_setting(session, "GIT_HTTP_LOW_SPEED_LIMIT", "lowspeedlimit");
+    uint32_t seconds = speed_setting(session, "GIT_HTTP_LOW_SPEED_TIME", "lowspeedtime");
+
+    if (bytes != 0 && seconds != 0)
+        session->options = (struct trove__session_options){bytes, seconds};
+}
+
 static int open_session(struct trove__session *session, const char *url, struct trove__io *io,
                         struct trove_error *err)
 {
@@ -215,6 +241,12 @@ static int open_session(struct trove__session *session, const char *url, struct 
 
     if (result < 0)
         return result;
+    if (session->url.scheme == TROVE__HTTP || session->url.scheme == TROVE__HTTPS) {
+        const struct trove_until until = io->until;
+        learn_low_speed(session);
+        trove__io_begin(io, &until, session->options.low_speed_bytes,
+                        session->options.low_speed_seconds);
+    }
     trove__add_relaxed(&session->counters.round_trips, 1);
     result = connect_to(session, io, &why);
     if (result == 0)

@@ -358,6 +358,18 @@ static int bad_status(struct http *http, struct trove_error *err)
                            page[0] != '\0' ? ": " : "", page);
 }
 
+/* Whether the answer begins as info/refs of a repository that is served as plain files: "<id>\t<ref>". */
+static bool is_plain_files(const struct http *http)
+{
+    static const size_t digits[] = {40, 64};
+
+    for (size_t i = 0; i < 2; i++)
+        if (http->body.size > digits[i] && http->body.data[digits[i]] == '\t' &&
+            strspn((const char *)http->body.data, "0123456789abcdef") == digits[i])
+            return true;
+    return false;
+}
+
 /* A login page is not a pack. */
 static int check_type(const struct http *http, struct trove_error *err)
 {
@@ -369,6 +381,10 @@ static int check_type(const struct http *http, struct trove_error *err)
     if (type != NULL && strncasecmp(type, http->type, length) == 0 &&
         (type[length] == '\0' || type[length] == ';' || type[length] == ' '))
         return 0;
+    if (is_plain_files(http))
+        return trove_error_set(err, -ENOTSUP,
+                               "the server offers plain files only (git's dumb HTTP protocol), and "
+                               "git protocol version 2 is needed");
     if (type != NULL)
         trove__visible(shown, sizeof(shown), type, strlen(type), 1);
     return trove_error_set(err, -EPROTO, "not an answer of a git server: the content is %s", shown);

@@ -24,6 +24,7 @@ int trove__fatal(const char *format, ...)
     va_list args;
 
     fflush(stdout);
+    trove__progress_clear();
     va_start(args, format);
     fputs("fatal: ", stderr);
     vfprintf(stderr, format, args);
@@ -95,6 +96,26 @@ static bool parse_timeout(const char *text, int64_t *ret_ms)
     return true;
 }
 
+/* BYTES/SECONDS, either 0 for no limit. */
+static bool parse_low_speed(const char *text, struct trove_git_options *options)
+{
+    unsigned long long bytes, seconds;
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    bytes = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '/' || end[1] < '0' || end[1] > '9')
+        return false;
+    seconds = strtoull(end + 1, &end, 10);
+    if (errno != 0 || *end != '\0' || bytes > UINT32_MAX || seconds > UINT32_MAX / 1000)
+        return false;
+    options->low_speed_bytes = seconds != 0 ? (uint32_t)bytes : 0;
+    options->low_speed_seconds = (uint32_t)seconds;
+    return true;
+}
+
 /* The value of --NAME=VALUE or --NAME VALUE if that is what argv[*INDEX] is; NULL if not; "" if there is none. */
 static const char *option_value(const char *name, int argc, char **argv, int *index)
 {
@@ -142,6 +163,9 @@ int trove__tool_own_option(struct trove__tool *tool, int argc, char **argv, int 
     value = option_value("--timeout", argc, argv, index);
     if (value != NULL)
         return parse_timeout(value, &tool->timeout_ms) ? 1 : bad_value("timeout", value);
+    value = option_value("--low-speed", argc, argv, index);
+    if (value != NULL)
+        return parse_low_speed(value, &tool->git_options) ? 1 : bad_value("low-speed", value);
     return stats_option(tool, word);
 }
 
@@ -298,12 +322,17 @@ static void die_of_sigpipe(void)
 
 void trove__tool_deinit(struct trove__tool *tool)
 {
+    struct trove_stats cache = {0};
+
     stop_watcher(tool);
     trove__progress_stop(tool->progress_bar);
+    if (tool->cache != NULL) {
+        trove_stats(tool->cache, &cache);
+        trove_close(tool->cache,
+                    NULL); /* a transfer that is not needed to its end counts up to here */
+    }
     if (tool->stats != TROVE__STATS_NONE)
-        trove__stats_print(tool, stderr);
-    if (tool->cache != NULL)
-        trove_close(tool->cache, NULL);
+        trove__stats_print(tool, &cache, stderr);
     trove_git_close(tool->git);
     trove_cancel_unref(tool->cancel);
     if (tool->output_lost)

@@ -76,7 +76,7 @@ int trove__tool_init(struct trove__tool *tool);
 void trove__tool_deinit(struct trove__tool *tool);
 
 /*
- * If argv[*INDEX] is one of trove's own options (--max-bytes, --timeout, --stats, --progress, --no-progress), takes it,
+ * If argv[*INDEX] is one of trove's own options (--max-bytes, --timeout, --low-speed, --stats, --progress and so on), takes it,
  * leaves *INDEX at its last word and returns 1; 0 if it is not; TROVE__EXIT_USAGE if its value is wrong (printed).
  */
 int trove__tool_own_option(struct trove__tool *tool, int argc, char **argv, int *index);

@@ -23,6 +23,9 @@ struct trove__progress {
     int64_t start_ns;
 };
 
+/* The terminal is the process's, and so is the bar on it: who prints an error knows of no bar. The main thread's. */
+static struct trove__progress *running;
+
 static void print_bytes(double bytes, char *buffer, size_t size)
 {
     if (bytes < 1024 * 1024)
@@ -83,7 +86,7 @@ int trove__progress_start(struct trove_git *git, struct trove__progress **ret_pr
         free(progress);
         return -status;
     }
-    *ret_progress = progress;
+    running = *ret_progress = progress;
     return 0;
 }
 
@@ -100,11 +103,17 @@ void trove__progress_hide(struct trove__progress *progress)
     pthread_mutex_unlock(&progress->lock);
 }
 
+void trove__progress_clear(void)
+{
+    trove__progress_hide(running);
+}
+
 void trove__progress_stop(struct trove__progress *progress)
 {
     if (progress == NULL)
         return;
     trove__progress_hide(progress);
+    running = NULL;
     pthread_join(progress->thread, NULL);
     pthread_cond_destroy(&progress->changed);
     pthread_mutex_destroy(&progress->lock);

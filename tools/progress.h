@@ -16,6 +16,9 @@ int trove__progress_start(struct trove_git *git, struct trove__progress **ret_pr
 /* Wipes the line and draws no more: from now on the terminal belongs to results. NULL is fine. */
 void trove__progress_hide(struct trove__progress *progress);
 
+/* The same for whichever bar runs, if one does: before an error is printed. Main thread. */
+void trove__progress_clear(void);
+
 /* Hides, ends the thread, frees. NULL is fine. */
 void trove__progress_stop(struct trove__progress *progress);
 

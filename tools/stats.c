@@ -93,19 +93,16 @@ static void print_text(FILE *out, const struct row *rows, size_t count)
     }
 }
 
-void trove__stats_print(const struct trove__tool *tool, FILE *out)
+void trove__stats_print(const struct trove__tool *tool, const struct trove_stats *cache, FILE *out)
 {
     struct row rows[ROWS_MAX];
     struct trove_git_stats git = {0};
-    struct trove_stats cache = {0};
     size_t count;
 
     if (tool->git != NULL)
         trove_git_stats(tool->git, &git);
-    if (tool->cache != NULL)
-        trove_stats(tool->cache, &cache);
     count = git_rows(&git, rows, 0);
-    count = cache_rows(&cache, rows, count);
+    count = cache_rows(cache, rows, count);
     count = time_rows(tool, &git, rows, count);
     if (tool->stats == TROVE__STATS_JSON)
         print_json(out, rows, count);

@@ -7,7 +7,7 @@
 
 #include "common.h"
 
-/* Prints what TOOL's repository and cache counted, in the form asked for. */
-void trove__stats_print(const struct trove__tool *tool, FILE *out);
+/* Prints what TOOL's repository and CACHE counted, in the form asked for. */
+void trove__stats_print(const struct trove__tool *tool, const struct trove_stats *cache, FILE *out);
 
 #endif
