@@ -34,86 +34,23 @@ bool trove__in_section(void)
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
-/* ALGO is a constant at both calls of each of these, so that an id's length is one too. */
-static inline struct trove_object *find_rcu(struct trove *cache, const struct trove_oid *id,
-                                            enum trove_algo algo)
-{
-    uint64_t hash = trove__keyed_hash(&cache->table.secret, id->bytes, algo);
-
-    return trove__table_find(&cache->table, id->bytes, hash, algo);
-}
-
-static inline struct trove_object *find(struct trove *cache, const struct trove_oid *id)
-{
-    if (__builtin_expect(cache->table.algo == TROVE_SHA1, 1))
-        return find_rcu(cache, id, TROVE_SHA1);
-    return find_rcu(cache, id, TROVE_SHA256);
-}
+/* The reader that was chosen at open does it: see reader.h. */
 
 bool trove_has(struct trove *cache, const struct trove_oid *id)
 {
-    bool found;
-
-    trove__section_enter();
-    found = find(cache, id) != NULL;
-    trove__section_leave();
-    return found;
+    return cache->reader->has(cache, id);
 }
 
 int trove_get(struct trove *cache, const struct trove_oid *id,
               const struct trove_object **ret_object)
 {
-    struct trove_object *found = find(cache, id);
-
-    if (found == NULL)
-        return -ENOENT;
-    trove__policy_touch(found);
-    *ret_object = found;
-    return 0;
-}
-
-/* As many lines as a core fetches at once, about. */
-#define GROUP 16
-
-/* At most GROUP ids, in three stages: each starts what the next one reads, for all of them. */
-static inline size_t get_group(struct trove *cache, const struct trove_oid *ids, size_t count,
-                               const struct trove_object **ret_objects, enum trove_algo algo)
-{
-    uint64_t hashes[GROUP];
-    size_t found = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        hashes[i] = trove__keyed_hash(&cache->table.secret, ids[i].bytes, algo);
-        trove__table_prefetch(&cache->table, hashes[i]);
-    }
-    for (size_t i = 0; i < count; i++)
-        trove__table_prefetch_object(&cache->table, hashes[i]);
-    for (size_t i = 0; i < count; i++) {
-        struct trove_object *object =
-            trove__table_find(&cache->table, ids[i].bytes, hashes[i], algo);
-
-        ret_objects[i] = object;
-        if (object == NULL)
-            continue;
-        trove__policy_touch(object);
-        found++;
-    }
-    return found;
+    return cache->reader->get(cache, id, ret_object);
 }
 
 size_t trove_get_many(struct trove *cache, const struct trove_oid *ids, size_t count,
                       const struct trove_object **ret_objects)
 {
-    size_t found = 0;
-
-    for (size_t i = 0; i < count; i += GROUP) {
-        size_t n = count - i < GROUP ? count - i : GROUP;
-
-        found += cache->table.algo == TROVE_SHA1
-                     ? get_group(cache, ids + i, n, ret_objects + i, TROVE_SHA1)
-                     : get_group(cache, ids + i, n, ret_objects + i, TROVE_SHA256);
-    }
-    return found;
+    return cache->reader->get_many(cache, ids, count, ret_objects);
 }
 
 struct trove_object *trove__cache_find(struct trove *cache, const struct trove_oid *id)
@@ -256,7 +193,8 @@ static int find_same(struct trove *cache, const struct trove_oid *id, enum trove
     int r = 0;
 
     trove__section_enter();
-    object = find(cache, id);
+    object = trove__table_find(&cache->table, id->bytes,
+                               trove__table_hash(&cache->table, id->bytes), cache->table.algo);
     if (object != NULL)
         r = object->type == type && object->size == size &&
                     memcmp(trove_object_data(object), data, size) == 0

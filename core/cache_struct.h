@@ -7,11 +7,13 @@
 
 #include "core/cache_internal.h"
 #include "core/policy.h"
+#include "core/reader.h"
 #include "core/table_find.h"
 
 struct trove {
     /* READ-MOSTLY: all that has and get read, first */
     struct trove__table table;
+    const struct trove__reader *reader;
     struct trove_options options;
     struct trove_hash hash;
     uint64_t max_cached_bytes; /* larger objects are answered, not cached */

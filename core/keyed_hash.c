@@ -22,7 +22,6 @@ int trove__secret_draw(struct trove__secret *ret_secret)
         at += n;
         left -= (size_t)n;
     }
-    secret.odd |= 1;
     *ret_secret = secret;
     return 0;
 }

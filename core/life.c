@@ -210,6 +210,7 @@ static void init_parts(struct trove *cache, const struct trove_options *options)
     cache->options = *options;
     cache->hash = *options->hash;
     cache->options.hash = &cache->hash;
+    cache->reader = trove__reader_nth(cache->hash.algo, 0);
     cache->max_cached_bytes = max_cached_of(options);
     trove__counters_init(&cache->counters);
     trove__budget_init(&cache->budget, options->max_bytes, deferred_max_of(options),

@@ -53,6 +53,10 @@ static inline void trove__section_leave(void)
 
 static inline bool trove__section_ongoing(void)
 {
+#ifdef _LGPL_SOURCE
+    if (URCU_TLS(urcu_bp_reader) == NULL)
+        return false; /* not registered; liburcu would do that first, and callers want no call on their path */
+#endif
     return urcu_bp_read_ongoing() != 0;
 }
 

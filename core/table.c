@@ -51,12 +51,12 @@
  *           taken this level for the newest has ended. Only then are its objects moved.
  *
  * EDGES     (each label stands at both of its ends)
- *   E1 publish-entry   take_slot() -> trove__table_find(), trove__scan_next()      all of the object
- *   E2 publish-level   publish_level() -> newest_level(), trove__scan_next(), trove__table_find()    the level, zeroed
+ *   E1 publish-entry   take_slot() -> trove__table_find_home(), trove__scan_next()  all of the object
+ *   E2 publish-level   publish_level() -> newest_level(), trove__scan_next(), trove__table_find_home()    the level, zeroed
  *   E3 dedupe          take_slot(), fence -> resolve_duplicates()                  a store-load pair: slot, fence, scan
- *   E4 pass            count_pass() -> trove__scan_next(), trove__table_find()     counter before slot; read after slots
- *   E5 seq             drop_copy() -> trove__table_find()                          seq before the clear; read around
- *   E6 head            switch_head() -> trove__scan_begin(), trove__table_find()   the next level as the oldest
+ *   E4 pass            count_pass() -> trove__scan_next(), trove__table_find_home()     counter before slot; read after slots
+ *   E5 seq             drop_copy() -> trove__table_find_home()                          seq before the clear; read around
+ *   E6 head            switch_head() -> trove__scan_begin(), trove__table_find_home()   the next level as the oldest
  *   E7 moved           move_sealed() -> trove__scan_next()                         the newer slot before the older's EMPTY
  *   E8 settled         trove__table_service() -> movers                            the grace period is over
  *   E9 clear           clear_slot() -> count_pass() undo                           the slot before its counters
@@ -236,7 +236,7 @@ static bool is_later(const struct trove__scan *scan, const struct trove__place *
 static bool drop_copy(const struct trove__place *place, uint64_t hash, uint64_t word)
 {
     /* RELEASE [E5 seq]: before the clear; a vector load that misses the later copy and sees this slot cleared sees seq
-     * changed. Pairs with the two loads of meta in trove__table_find(). */
+     * changed. Pairs with the two loads of meta in trove__table_find_home(). */
     trove__add_release(&trove__home_of(place->level, hash)->meta, (uint64_t)1 << TROVE__SEQ_SHIFT);
     /* ACQ_REL [E5 seq], [E4 pass]: whoever sees EMPTY here sees the later copy and its counters. */
     if (!trove__cas_acq_rel(&trove__bucket_at(place->level, hash, place->step)->slots[place->slot],

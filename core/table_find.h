@@ -2,8 +2,8 @@
 /*
  * table_find.h - the layout of a bucket, and the find that has and get inline. The protocol is in table.c.
  *
- * One line decides: the id's home bucket of the oldest level. Its tags are compared at once; a candidate is reloaded and
- * its id compared. No candidate, no pass counter of the id's class, no newer level and no removal of a duplicate
+ * One line decides: the id's home bucket of the oldest level. Its tags are compared at once; the first candidate is
+ * reloaded and its id compared. No candidate, no pass counter of the id's class, no newer level and no removal of a duplicate
  * meanwhile: a miss. Everything else, some per cent of lookups, goes to trove__table_find_slow().
  */
 #ifndef TROVE_CORE_TABLE_FIND_H
@@ -11,9 +11,10 @@
 
 #include "core/table.h"
 #include <string.h>
-#if defined(__SSE2__) && !defined(TROVE_RCU_VISIBLE) && !defined(TROVE_TABLE_PLAIN)
-#include <emmintrin.h>
-#define TROVE__TABLE_SSE2 1
+#if defined(TROVE_RCU_VISIBLE) || defined(TROVE_TABLE_PLAIN) || !defined(__SSE2__)
+#define TROVE__MATCH_PLAIN 1
+#else
+#include <immintrin.h>
 #endif
 
 #define TROVE__SLOTS 7  /* a bucket's */
@@ -110,12 +111,45 @@ static inline bool trove__id_equal(const struct trove_object *object, const uint
 }
 
 /*
- * The lanes of BUCKET whose tag is TAG: two bits for each of the eight words, the meta word's never set. A hint: there is
+ * The lanes of BUCKET whose tag is TAG, one bit a lane, trove__lane() telling which; never the meta word. A hint: there is
  * no order between the lanes (who relies on a miss brackets the call with the bucket's seq), and the caller loads a
- * candidate again, with acquire.
+ * candidate again, with acquire. Which version is compiled is the translation unit's choice (reader_*.c; TROVE_TABLE_PLAIN asks for the plain one).
  */
-#ifdef TROVE__TABLE_SSE2
-static inline unsigned trove__match(const struct trove__bucket *bucket, uint64_t tag)
+#if defined(TROVE__MATCH_PLAIN)
+#define TROVE__LANE_SHIFT 0
+static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t tag)
+{
+    uint64_t lanes = 0;
+
+    for (unsigned i = 0; i < TROVE__SLOTS; i++) {
+        /* ACQUIRE [E4 pass], [E5 seq]: stands for the fence that follows the vector load. */
+        uint64_t word = trove__load_acquire(&bucket->slots[i]);
+        lanes |= (uint64_t)(word >> TROVE__TAG_SHIFT == tag) << 8 * (i + 1);
+    }
+    return lanes;
+}
+#elif defined(__AVX512BW__)
+#define TROVE__LANE_SHIFT 3 /* 32 lanes of 16 bits: a tag is each fourth */
+static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t tag)
+{
+    return _mm512_cmpeq_epi16_mask(*(const __m512i *)(const void *)bucket,
+                                   _mm512_set1_epi16((short)tag)) &
+           0x88888880;
+}
+#elif defined(__AVX2__)
+#define TROVE__LANE_SHIFT 7 /* 64 bytes: a tag ends in each eighth */
+static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t tag)
+{
+    const __m256i *words = (const __m256i *)(const void *)bucket;
+    __m256i wanted = _mm256_set1_epi16((short)tag);
+    uint64_t low = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi16(words[0], wanted));
+    uint64_t high = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi16(words[1], wanted));
+
+    return (high << 32 | low) & 0x8080808080808000;
+}
+#else
+#define TROVE__LANE_SHIFT 1 /* 16 bytes of packed tags */
+static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t tag)
 {
     const __m128 *words = (const __m128 *)(const void *)bucket;
     __m128i wanted = _mm_set1_epi16((short)tag);
@@ -125,77 +159,88 @@ static inline unsigned trove__match(const struct trove__bucket *bucket, uint64_t
     __m128i high = _mm_castps_si128(_mm_shuffle_ps(words[2], words[3], _MM_SHUFFLE(3, 1, 3, 1)));
     __m128i tags = _mm_packs_epi32(_mm_srai_epi32(low, 16), _mm_srai_epi32(high, 16));
 
-    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(tags, wanted)) & 0xfffc;
-}
-#else
-static inline unsigned trove__match(const struct trove__bucket *bucket, uint64_t tag)
-{
-    unsigned lanes = 0;
-
-    for (unsigned i = 0; i < TROVE__SLOTS; i++) {
-        /* ACQUIRE [E4 pass], [E5 seq]: stands for the fence that follows the vector load. */
-        uint64_t word = trove__load_acquire(&bucket->slots[i]);
-        lanes |= (unsigned)(word >> TROVE__TAG_SHIFT == tag) << (2 * (i + 1));
-    }
-    return lanes * 3;
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(tags, wanted)) & 0xaaa8;
 }
 #endif
+
+/* The word of the first lane in LANES, which is not 0. */
+static inline const atomic_ulong *trove__lane(const struct trove__bucket *bucket, uint64_t lanes)
+{
+    unsigned bit = (unsigned)__builtin_ctzll(lanes) - TROVE__LANE_SHIFT;
+    unsigned bits_a_lane = TROVE__LANE_SHIFT == 1 ? 2 : TROVE__LANE_SHIFT == 3 ? 4 : 8;
+
+    return (const atomic_ulong *)((const char *)bucket + (size_t)bit * (8 / bits_a_lane));
+}
 
 /* The whole search, in strict scan order over all levels. At most 3 * 16 * 7 slots. */
 struct trove_object *trove__table_find_slow(struct trove__table *table, const uint8_t *id,
                                             uint64_t hash, enum trove_algo algo);
 
-/* The object with ID, rcu-borrow, or NULL. Wait-free; writes nothing. ALGO is the table's, a constant where it can be. */
-static inline struct trove_object *trove__table_find(struct trove__table *table, const uint8_t *id,
-                                                     uint64_t hash, enum trove_algo algo)
+/*
+ * What the home bucket says about ID: the object, rcu-borrow, or NULL, and then *RET_MISSED tells whether that is the
+ * answer: if not, ask trove__table_find_slow(). Wait-free; writes nothing. ALGO is the table's, a constant where it can be.
+ */
+static inline __attribute__((always_inline)) struct trove_object *
+trove__table_find_home(struct trove__table *table, const uint8_t *id, uint64_t hash,
+                       enum trove_algo algo, bool *ret_missed)
 {
     /* ACQUIRE [E6 head]: pairs with RELEASE in switch_head() and with the release in trove__table_init(). */
     struct trove__level *level = trove__load_acquire(&table->head);
     struct trove__bucket *home = trove__home_of(level, hash);
-    uint64_t tag = trove__tag_of(hash), before, after;
-    unsigned lanes;
+    uint64_t before, after, lanes;
 
     /* ACQUIRE [E5 seq]: the lanes are loaded after it. Pairs with RELEASE in drop_copy(). */
     before = trove__load_acquire(&home->meta);
-    for (lanes = trove__match(home, tag); lanes != 0; lanes &= lanes - 1, lanes &= lanes - 1) {
-        unsigned slot = ((unsigned)__builtin_ctz(lanes) >> 1) - 1;
-        /* ACQUIRE [E1 publish-entry]: pairs with the compare-and-swap in take_slot(). */
-        uint64_t word = trove__load_acquire(&home->slots[slot]);
-        struct trove_object *object = trove__object_of(word);
+    lanes = trove__match(home, trove__tag_of(hash));
+    if (lanes != 0) {
+        /* ACQUIRE [E1 publish-entry]: pairs with the compare-and-swap in take_slot(). The word may be another than the one
+         * that matched, or EMPTY by now; the id decides. A tag that misled, once in some thousand lookups, is left to the
+         * slow search, so that nothing here is a loop. */
+        struct trove_object *object =
+            trove__object_of(trove__load_acquire(trove__lane(home, lanes)));
 
-        if (word >> TROVE__TAG_SHIFT == tag && trove__id_equal(object, id, algo))
-            return object;
+        *ret_missed = false;
+        return object != NULL && trove__id_equal(object, id, algo) ? object : NULL;
     }
     /* ACQUIRE fence [E4 pass], [E5 seq]: meta and next are loaded after the lanes. Pairs with the increments in
      * count_pass() and drop_copy(), which come before what they announce. */
     trove__fence_acquire();
     after = trove__load_acquire(&home->meta);
     /* ACQUIRE [E2 publish-level]: after the lanes, never before; pairs with the compare-and-swap in publish_level(). */
-    if ((after >> trove__pass_shift(hash) & TROVE__PASS_MAX) == 0 &&
-        ((after ^ before) >> TROVE__SEQ_SHIFT) == 0 && trove__load_acquire(&level->next) == NULL)
-        return NULL;
-    return trove__table_find_slow(table, id, hash, algo);
+    *ret_missed = ((after >> trove__pass_shift(hash) & TROVE__PASS_MAX) |
+                   (after ^ before) >> TROVE__SEQ_SHIFT) == 0 &&
+                  trove__load_acquire(&level->next) == NULL;
+    return NULL;
+}
+
+/* The object with ID, rcu-borrow, or NULL. Wait-free; writes nothing. */
+static inline __attribute__((always_inline)) struct trove_object *
+trove__table_find(struct trove__table *table, const uint8_t *id, uint64_t hash,
+                  enum trove_algo algo)
+{
+    bool missed;
+    struct trove_object *object = trove__table_find_home(table, id, hash, algo, &missed);
+
+    return object != NULL || missed ? object : trove__table_find_slow(table, id, hash, algo);
 }
 
 /* A stage of get_many: starts loading what a find of HASH reads first. */
 static inline void trove__table_prefetch(struct trove__table *table, uint64_t hash)
 {
-    /* ACQUIRE [E6 head]: as in trove__table_find(). */
+    /* ACQUIRE [E6 head]: as in trove__table_find_home(). */
     __builtin_prefetch(trove__home_of(trove__load_acquire(&table->head), hash), 0, 3);
 }
 
 /* The next stage: starts loading the likely object. */
 static inline void trove__table_prefetch_object(struct trove__table *table, uint64_t hash)
 {
-    /* ACQUIRE [E6 head]: as in trove__table_find(). */
+    /* ACQUIRE [E6 head]: as in trove__table_find_home(). */
     struct trove__bucket *home = trove__home_of(trove__load_acquire(&table->head), hash);
-    unsigned lanes = trove__match(home, trove__tag_of(hash));
+    uint64_t lanes = trove__match(home, trove__tag_of(hash));
 
     /* RELAXED: a prefetch of a stale address harms nobody. */
     if (lanes != 0)
-        __builtin_prefetch(trove__object_of(trove__load_relaxed(
-                               &home->slots[((unsigned)__builtin_ctz(lanes) >> 1) - 1])),
-                           0, 3);
+        __builtin_prefetch(trove__object_of(trove__load_relaxed(trove__lane(home, lanes))), 0, 3);
 }
 
 #endif

@@ -1,0 +1,563 @@
+// SPDX-License-Identifier: MIT
+/*
+ * bench_table.c - has and get beside cds_lfht and ck_hs.
+ *
+ * Question  What does an independent lookup cost when it hits, and when it misses, in a fresh table and after ten turnovers
+ *           of its contents? (Latency in a chain of dependent lookups is the memory's; nothing is claimed about it.)
+ * Fixed     2^20 objects of 80 bytes, each allocated by itself in random order of addresses; 20-byte ids; a different
+ *           random id each time, from an array that is read in order; the object's size is read after a hit; one read
+ *           section for 64 lookups; one thread. All tables use liburcu-bp (sections that cost as urcu-memb's do) and the
+ *           same allocator, jemalloc.
+ * Varied    table x {hit, miss} x {fresh, aged}; --peer-hash keyed|id: peers hash ids as trove does, with a secret, or
+ *           take the first eight bytes as they are (then whoever names ids chooses the bucket).
+ * Method    rounds; in a round each table's lookups once, in turn, after a dummy run; medians over the rounds, in
+ *           nanoseconds of
+ *           the thread's processor time a lookup. Every hit is checked and the sizes are summed: a wrong sum voids the run.
+ *
+ *           cds_lfht is made with as many buckets as objects, so that it never resizes. ck_hs is Debian's, without pointer packing: its slots carry no tags.
+ */
+#include <ck_hs.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#define _LGPL_SOURCE 1
+#include <urcu/urcu-bp.h>
+
+#include <trove/cache.h>
+#include <urcu/rculfhash.h>
+
+#include "core/keyed_hash.h"
+
+#define BYTES 80
+#define SECTION 64
+#define SLICE ((size_t)1 << 18) /* lookups of one table in one round */
+#define TURNOVERS 10
+
+static size_t object_count = (size_t)1 << 20;
+static unsigned round_count = 11;
+static bool keyed = true, fresh_only;
+static struct trove__secret secret;
+
+/* --- ids ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return x ^ x >> 31;
+}
+
+/* The id of object N, as random as a hash would be. Absent ids have numbers that are never put. */
+static struct trove_oid id_of(uint64_t n)
+{
+    uint64_t words[3] = {mix(n + 1), mix(n ^ 0x9e3779b97f4a7c15), mix(n * 3 + 7)};
+    struct trove_oid id = {{0}};
+
+    memcpy(id.bytes, words, 20);
+    return id;
+}
+
+#define ABSENT ((uint64_t)1 << 40)
+
+static int bench_object_id(void *context, enum trove_type type, const void *data, size_t size,
+                           struct trove_oid *ret_id)
+{
+    uint64_t n;
+
+    (void)context;
+    (void)type;
+    (void)size;
+    memcpy(&n, data, sizeof(n));
+    *ret_id = id_of(n);
+    return 0;
+}
+
+static inline uint64_t peer_hash(const uint8_t *id)
+{
+    uint64_t word;
+
+    if (keyed)
+        return trove__keyed_hash(&secret, id, TROVE_SHA1);
+    memcpy(&word, id, sizeof(word));
+    return word;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench_table: %s\n", what);
+    exit(1);
+}
+
+/* --- the three tables --------------------------------------------------------------------------------------------- */
+
+struct peer_object {
+    uint64_t size;
+    uint8_t id[20];
+    unsigned char data[BYTES];
+};
+
+struct lfht_object {
+    struct cds_lfht_node node;
+    struct peer_object object;
+};
+
+struct run {
+    const struct trove_oid *ids;
+    size_t count;
+    uint64_t found, bytes; /* what came out */
+};
+
+static struct trove *trove_cache;
+static struct cds_lfht *lfht;
+static ck_hs_t hs;
+
+static void trove_open_for(size_t count)
+{
+    static const struct trove_hash hash = {TROVE_SHA1, bench_object_id, NULL};
+    struct trove_options options;
+
+    trove_options_init(&options);
+    options.hash = &hash;
+    /* Objects, queue cells, the table at that size, ghosts and slack; an eighth more waits for grace periods. */
+    options.max_bytes = ((uint64_t)count * (128 + 10 + 16) + ((uint64_t)1 << 21)) * 8 / 7;
+    if (trove_open(&options, &trove_cache, NULL) != 0)
+        die("cannot open a cache");
+}
+
+static void trove_add(uint64_t n)
+{
+    unsigned char data[BYTES] = {0};
+
+    memcpy(data, &n, sizeof(n));
+    /* Memory that waits for a grace period is bounded: give the reclaimer a moment. */
+    while (trove_put(trove_cache, TROVE_BLOB, data, sizeof(data), NULL, NULL) == -ECACHE_OVERFULL) {
+        const struct timespec moment = {.tv_nsec = 100000};
+        nanosleep(&moment, NULL);
+    }
+}
+
+/* As trove_add(), and then used: what is put and never used is a scan to the policy, and turns nothing over. */
+static void trove_add_used(uint64_t n)
+{
+    const struct trove_object *object;
+    struct trove_oid id = id_of(n);
+
+    trove_add(n);
+    trove_read_lock();
+    for (unsigned use = 0; use < 2; use++)
+        if (trove_get(trove_cache, &id, &object) != 0)
+            die("what was just put is gone");
+    trove_read_unlock();
+}
+
+static void run_trove_has(struct run *run)
+{
+    for (size_t i = 0; i < run->count; i += SECTION) {
+        trove_read_lock();
+        for (size_t j = i; j < i + SECTION; j++)
+            run->found += trove_has(trove_cache, &run->ids[j]);
+        trove_read_unlock();
+    }
+}
+
+static void run_trove_get(struct run *run)
+{
+    for (size_t i = 0; i < run->count; i += SECTION) {
+        trove_read_lock();
+        for (size_t j = i; j < i + SECTION; j++) {
+            const struct trove_object *object;
+
+            if (trove_get(trove_cache, &run->ids[j], &object) == 0) {
+                run->found++;
+                run->bytes += trove_object_size(object);
+            }
+        }
+        trove_read_unlock();
+    }
+}
+
+static void run_trove_get_many(struct run *run)
+{
+    const struct trove_object *objects[SECTION];
+
+    for (size_t i = 0; i < run->count; i += SECTION) {
+        trove_read_lock();
+        run->found += trove_get_many(trove_cache, &run->ids[i], SECTION, objects);
+        for (size_t j = 0; j < SECTION; j++)
+            if (objects[j] != NULL)
+                run->bytes += trove_object_size(objects[j]);
+        trove_read_unlock();
+    }
+}
+
+static int lfht_match(struct cds_lfht_node *node, const void *id)
+{
+    return memcmp(((struct lfht_object *)node)->object.id, id, 20) == 0;
+}
+
+static void lfht_add(uint64_t n)
+{
+    struct lfht_object *object = malloc(sizeof(*object));
+    struct trove_oid id = id_of(n);
+
+    memcpy(object->object.id, id.bytes, 20);
+    object->object.size = BYTES;
+    memset(object->object.data, 0, BYTES);
+    urcu_bp_read_lock();
+    cds_lfht_add_unique(lfht, peer_hash(id.bytes), lfht_match, id.bytes, &object->node);
+    urcu_bp_read_unlock();
+}
+
+static struct peer_object *lfht_find(const struct trove_oid *id)
+{
+    struct cds_lfht_iter iter;
+    struct cds_lfht_node *node;
+
+    cds_lfht_lookup(lfht, peer_hash(id->bytes), lfht_match, id->bytes, &iter);
+    node = cds_lfht_iter_get_node(&iter);
+    return node == NULL ? NULL : &((struct lfht_object *)node)->object;
+}
+
+static void run_lfht(struct run *run)
+{
+    for (size_t i = 0; i < run->count; i += SECTION) {
+        urcu_bp_read_lock();
+        for (size_t j = i; j < i + SECTION; j++) {
+            struct peer_object *object = lfht_find(&run->ids[j]);
+
+            if (object != NULL) {
+                run->found++;
+                run->bytes += object->size;
+            }
+        }
+        urcu_bp_read_unlock();
+    }
+}
+
+static void *hs_malloc(size_t size)
+{
+    return malloc(size);
+}
+
+static void hs_free(void *memory, size_t size, bool defer)
+{
+    (void)size;
+    (void)defer;
+    free(memory);
+}
+
+static struct ck_malloc hs_allocator = {.malloc = hs_malloc, .free = hs_free};
+
+static unsigned long hs_hash(const void *object, unsigned long seed)
+{
+    (void)seed;
+    return peer_hash(((const struct peer_object *)object)->id);
+}
+
+static bool hs_same(const void *a, const void *b)
+{
+    return memcmp(((const struct peer_object *)a)->id, ((const struct peer_object *)b)->id, 20) ==
+           0;
+}
+
+static void hs_add(uint64_t n)
+{
+    struct peer_object *object = malloc(sizeof(*object));
+    struct trove_oid id = id_of(n);
+
+    memcpy(object->id, id.bytes, 20);
+    object->size = BYTES;
+    memset(object->data, 0, BYTES);
+    if (!ck_hs_put(&hs, peer_hash(object->id), object))
+        die("ck_hs_put");
+}
+
+static void run_hs(struct run *run)
+{
+    struct peer_object key;
+
+    for (size_t i = 0; i < run->count; i += SECTION) {
+        urcu_bp_read_lock();
+        for (size_t j = i; j < i + SECTION; j++) {
+            struct peer_object *object;
+
+            memcpy(key.id, run->ids[j].bytes, 20);
+            object = ck_hs_get(&hs, peer_hash(key.id), &key);
+            if (object != NULL) {
+                run->found++;
+                run->bytes += object->size;
+            }
+        }
+        urcu_bp_read_unlock();
+    }
+}
+
+/* --- turning contents over ---------------------------------------------------------------------------------------- */
+
+static void lfht_remove(uint64_t n, void **garbage, size_t *garbage_count, size_t garbage_max)
+{
+    struct trove_oid id = id_of(n);
+    struct cds_lfht_iter iter;
+    struct cds_lfht_node *node;
+
+    urcu_bp_read_lock();
+    cds_lfht_lookup(lfht, peer_hash(id.bytes), lfht_match, id.bytes, &iter);
+    node = cds_lfht_iter_get_node(&iter);
+    if (node == NULL || cds_lfht_del(lfht, node) != 0)
+        die("cds_lfht_del");
+    urcu_bp_read_unlock();
+    garbage[(*garbage_count)++] = node;
+    if (*garbage_count < garbage_max)
+        return;
+    urcu_bp_synchronize_rcu();
+    while (*garbage_count > 0)
+        free(garbage[--*garbage_count]);
+}
+
+static void hs_remove_one(uint64_t n)
+{
+    struct trove_oid id = id_of(n);
+    struct peer_object key, *object;
+
+    memcpy(key.id, id.bytes, 20);
+    object = ck_hs_remove(&hs, peer_hash(key.id), &key);
+    if (object == NULL)
+        die("ck_hs_remove");
+    free(object);
+}
+
+/* The thread's own time: what other processes take of the machine is not counted (what they take of its caches is). */
+static double now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static double spent[3];
+
+/* Every object is replaced TURNOVERS times, the oldest first. */
+static void turn_over(void)
+{
+    enum { GARBAGE = 4096 };
+    void **garbage = malloc(GARBAGE * sizeof(*garbage));
+    size_t garbage_count = 0;
+
+    const uint64_t end = object_count * (TURNOVERS + 1);
+    double t0 = now_s(), t1, t2;
+
+    for (uint64_t n = object_count; n < end; n++)
+        trove_add_used(n);
+    t1 = now_s();
+    for (uint64_t n = object_count; n < end; n++) {
+        lfht_remove(n - object_count, garbage, &garbage_count, GARBAGE);
+        lfht_add(n);
+    }
+    t2 = now_s();
+    for (uint64_t n = object_count; n < end; n++) {
+        hs_remove_one(n - object_count);
+        hs_add(n);
+    }
+    spent[2] = (now_s() - t2) * 1e9 / (double)(end - object_count);
+    spent[1] = (t2 - t1) * 1e9 / (double)(end - object_count);
+    spent[0] = (t1 - t0) * 1e9 / (double)(end - object_count);
+    urcu_bp_synchronize_rcu();
+    while (garbage_count > 0)
+        free(garbage[--garbage_count]);
+    free(garbage);
+}
+
+/* --- measuring ---------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    void (*run)(struct run *run);
+} tables[] = {
+    {"dummy", run_trove_has},     {"trove has", run_trove_has},
+    {"trove get", run_trove_get}, {"trove get_many", run_trove_get_many},
+    {"cds_lfht (bp)", run_lfht},  {"ck_hs", run_hs},
+};
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
+enum { HIT, MISS, WHATS };
+
+static double times[TABLES][WHATS][101];
+
+static double measure(unsigned table, const struct trove_oid *ids, bool hits)
+{
+    struct run run = {.ids = ids, .count = SLICE};
+    double begin = now_s(), end;
+
+    tables[table].run(&run);
+    end = now_s();
+    if (run.found != (hits ? SLICE : 0))
+        die("a lookup went wrong");
+    if (tables[table].run != run_trove_has && run.bytes != run.found * BYTES)
+        die("a size is wrong");
+    return (end - begin) * 1e9 / SLICE;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void shuffle(uint64_t *numbers, size_t count, uint64_t seed)
+{
+    for (size_t i = count - 1; i > 0; i--) {
+        size_t j = mix(seed + i) % (i + 1);
+        uint64_t number = numbers[i];
+
+        numbers[i] = numbers[j];
+        numbers[j] = number;
+    }
+}
+
+/* SLICE random ids out of COUNT numbers. */
+static struct trove_oid *choose_ids(const uint64_t *numbers, size_t count, uint64_t seed)
+{
+    struct trove_oid *ids = aligned_alloc(64, SLICE * sizeof(*ids));
+
+    for (size_t i = 0; i < SLICE; i++)
+        ids[i] = id_of(numbers[mix(seed + i) % count]);
+    return ids;
+}
+
+static void print_table(const char *state, const uint64_t *present, size_t count)
+{
+    double median[TABLES][WHATS];
+    struct trove_stats stats;
+
+    trove_stats(trove_cache, &stats);
+    printf("\n%s: %zu ids looked up; trove holds %lu objects in %lu slots (load %.2f), %.1f MiB, "
+           "%lu evictions\n",
+           state, count, stats.object_count, stats.table_slots,
+           (double)stats.object_count / (double)stats.table_slots,
+           (double)stats.used_bytes / 1048576.0, stats.evictions);
+    for (unsigned r = 0; r < round_count; r++) {
+        uint64_t *absent = malloc(SLICE * sizeof(*absent));
+        struct trove_oid *hit_ids, *miss_ids;
+
+        for (size_t i = 0; i < SLICE; i++)
+            absent[i] = ABSENT + r * SLICE + i;
+        hit_ids = choose_ids(present, count, r * 1000003);
+        miss_ids = choose_ids(absent, SLICE, r * 1000033);
+        for (unsigned t = 0; t < TABLES; t++) {
+            times[t][HIT][r] = measure(t, hit_ids, true);
+            times[t][MISS][r] = measure(t, miss_ids, false);
+        }
+        free(absent);
+        free(hit_ids);
+        free(miss_ids);
+    }
+    printf("%-16s %18s %18s\n", "ns a lookup", "hit (min..max)", "miss (min..max)");
+    for (unsigned t = 1; t < TABLES; t++) {
+        for (unsigned w = 0; w < WHATS; w++) {
+            qsort(times[t][w], round_count, sizeof(double), compare);
+            median[t][w] = times[t][w][round_count / 2];
+        }
+        printf("%-16s %6.1f (%.1f..%.1f) %6.1f (%.1f..%.1f)\n", tables[t].name, median[t][HIT],
+               times[t][HIT][0], times[t][HIT][round_count - 1], median[t][MISS], times[t][MISS][0],
+               times[t][MISS][round_count - 1]);
+    }
+    for (unsigned t = 4; t < TABLES; t++)
+        printf("against %-14s get %.2f times as fast on hits, %.2f on misses; has %.2f, %.2f\n",
+               tables[t].name, median[t][HIT] / median[2][HIT], median[t][MISS] / median[2][MISS],
+               median[t][HIT] / median[1][HIT], median[t][MISS] / median[1][MISS]);
+}
+
+/* Numbers below END that are in all three tables. */
+static size_t collect_present(uint64_t end, uint64_t *numbers)
+{
+    size_t count = 0;
+
+    for (uint64_t n = end - object_count; n < end; n++) {
+        struct trove_oid id = id_of(n);
+
+        if (trove_has(trove_cache, &id))
+            numbers[count++] = n;
+    }
+    return count;
+}
+
+static void parse(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--peer-hash") == 0 && i + 1 < argc) {
+            keyed = strcmp(argv[++i], "id") != 0;
+        } else if (strcmp(argv[i], "--objects-log2") == 0 && i + 1 < argc) {
+            object_count = (size_t)1 << atoi(argv[++i]);
+        } else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
+            round_count = (unsigned)atoi(argv[++i]);
+        } else if (strcmp(argv[i], "--fresh-only") == 0) {
+            fresh_only = true;
+        } else {
+            die("usage: bench_table [--fresh-only] [--peer-hash keyed|id] [--objects-log2 N] [--rounds N]");
+        }
+    }
+    if (round_count < 1 || round_count > 101)
+        die("rounds are 1 to 101");
+}
+
+/* Warm is what is measured: hints at their ceiling, as they are between two looks of the evictor. */
+static void warm_up(const uint64_t *numbers, size_t count)
+{
+    const struct trove_object *object;
+
+    for (size_t i = 0; i < count * 3; i++) {
+        struct trove_oid id = id_of(numbers[i % count]);
+
+        trove_read_lock();
+        if (trove_get(trove_cache, &id, &object) != 0)
+            die("an object went away");
+        trove_read_unlock();
+    }
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t *numbers;
+    size_t count;
+
+    parse(argc, argv);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (trove__secret_draw(&secret) != 0)
+        die("no secret");
+    numbers = malloc(object_count * sizeof(*numbers));
+    for (size_t i = 0; i < object_count; i++)
+        numbers[i] = i;
+    shuffle(numbers, object_count, 1);
+    trove_open_for(object_count);
+    lfht = cds_lfht_new_flavor(object_count, object_count, object_count, 0, &urcu_bp_flavor, NULL);
+    if (lfht == NULL || !ck_hs_init(&hs, CK_HS_MODE_SPMC | CK_HS_MODE_OBJECT | CK_HS_MODE_DELETE,
+                                    hs_hash, hs_same, &hs_allocator, 1024, 6602834))
+        die("cannot make the peers");
+    for (size_t i = 0; i < object_count; i++)
+        trove_add(numbers[i]);
+    for (size_t i = 0; i < object_count; i++)
+        lfht_add(numbers[i]);
+    for (size_t i = 0; i < object_count; i++)
+        hs_add(numbers[i]);
+    printf("peers' hash: %s; %u rounds of %zu lookups\n", keyed ? "keyed, as trove's" : "the id",
+           round_count, SLICE);
+    count = collect_present(object_count, numbers);
+    warm_up(numbers, count);
+    print_table("fresh", numbers, count);
+    if (fresh_only)
+        return trove_close(trove_cache, NULL) == 0 ? 0 : 1;
+    turn_over();
+    printf(
+        "\nturned over: %.0f ns a put with eviction for trove, %.0f for cds_lfht, %.0f for ck_hs (remove and add)\n",
+        spent[0], spent[1], spent[2]);
+    count = collect_present(object_count * (TURNOVERS + 1), numbers);
+    warm_up(numbers, count);
+    print_table("after ten turnovers", numbers, count);
+    free(numbers);
+    return trove_close(trove_cache, NULL) == 0 ? 0 : 1;
+}

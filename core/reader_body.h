@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/*
+ * reader_body.h - the code of has, get and get_many, to be compiled by each reader_*.c for its instruction set.
+ *
+ * Written for few instructions: lookups that miss the processor's caches overlap as far as they fit its reorder window. So
+ * each call is two functions: the home bucket, which nearly always decides, and everything else, called last, so that the
+ * first has no registers to save for it. The algorithm is a constant in each.
+ *
+ * PROGRESS  wait-free. get's one shared store is the hint's, below its ceiling.
+ */
+#ifndef TROVE_CORE_READER_BODY_H
+#define TROVE_CORE_READER_BODY_H
+
+#include "core/cache_struct.h"
+#include "core/rcu.h"
+#include <errno.h>
+
+#define READER_INLINE static inline __attribute__((always_inline))
+#define READER_REST static __attribute__((noinline))
+
+READER_INLINE uint64_t hash_as(struct trove *cache, const struct trove_oid *id,
+                               enum trove_algo algo)
+{
+    return trove__keyed_hash(&cache->table.secret, id->bytes, algo);
+}
+
+READER_REST bool has_rest(struct trove *cache, const struct trove_oid *id, uint64_t hash)
+{
+    return trove__table_find_slow(&cache->table, id->bytes, hash, cache->table.algo) != NULL;
+}
+
+/* In a section. */
+READER_INLINE bool has_inside(struct trove *cache, const struct trove_oid *id, enum trove_algo algo)
+{
+    uint64_t hash = hash_as(cache, id, algo);
+    bool missed;
+
+    if (trove__table_find_home(&cache->table, id->bytes, hash, algo, &missed) != NULL)
+        return true;
+    return missed ? false : has_rest(cache, id, hash);
+}
+
+READER_REST bool has_outside(struct trove *cache, const struct trove_oid *id)
+{
+    bool found;
+
+    trove__section_enter();
+    found = cache->table.algo == TROVE_SHA1 ? has_inside(cache, id, TROVE_SHA1)
+                                            : has_inside(cache, id, TROVE_SHA256);
+    trove__section_leave();
+    return found;
+}
+
+/* Inside the caller's section another one would cost as much as the lookup itself. */
+READER_INLINE bool has_as(struct trove *cache, const struct trove_oid *id, enum trove_algo algo)
+{
+    return trove__section_ongoing() ? has_inside(cache, id, algo) : has_outside(cache, id);
+}
+
+READER_REST int get_rest(struct trove *cache, const struct trove_oid *id, uint64_t hash,
+                         const struct trove_object **ret_object)
+{
+    struct trove_object *found =
+        trove__table_find_slow(&cache->table, id->bytes, hash, cache->table.algo);
+
+    if (found == NULL)
+        return -ENOENT;
+    trove__policy_touch(found);
+    *ret_object = found;
+    return 0;
+}
+
+READER_INLINE int get_as(struct trove *cache, const struct trove_oid *id,
+                         const struct trove_object **ret_object, enum trove_algo algo)
+{
+    uint64_t hash = hash_as(cache, id, algo);
+    bool missed;
+    struct trove_object *found =
+        trove__table_find_home(&cache->table, id->bytes, hash, algo, &missed);
+
+    if (found == NULL)
+        return missed ? -ENOENT : get_rest(cache, id, hash, ret_object);
+    trove__policy_touch(found);
+    *ret_object = found;
+    return 0;
+}
+
+/* As many lines as a core fetches at once, about. */
+#define GROUP 16
+
+/* At most GROUP ids, in three stages: each starts what the next one reads, for all of them. */
+READER_INLINE size_t get_group(struct trove *cache, const struct trove_oid *ids, size_t count,
+                               const struct trove_object **ret_objects, enum trove_algo algo)
+{
+    uint64_t hashes[GROUP];
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = hash_as(cache, &ids[i], algo);
+        trove__table_prefetch(&cache->table, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        trove__table_prefetch_object(&cache->table, hashes[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct trove_object *object =
+            trove__table_find(&cache->table, ids[i].bytes, hashes[i], algo);
+
+        ret_objects[i] = object;
+        if (object == NULL)
+            continue;
+        trove__policy_touch(object);
+        found++;
+    }
+    return found;
+}
+
+READER_INLINE size_t get_many_as(struct trove *cache, const struct trove_oid *ids, size_t count,
+                                 const struct trove_object **ret_objects, enum trove_algo algo)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i += GROUP)
+        found +=
+            get_group(cache, ids + i, count - i < GROUP ? count - i : GROUP, ret_objects + i, algo);
+    return found;
+}
+
+static bool has_sha1(struct trove *cache, const struct trove_oid *id)
+{
+    return has_as(cache, id, TROVE_SHA1);
+}
+
+static bool has_sha256(struct trove *cache, const struct trove_oid *id)
+{
+    return has_as(cache, id, TROVE_SHA256);
+}
+
+static int get_sha1(struct trove *cache, const struct trove_oid *id,
+                    const struct trove_object **ret_object)
+{
+    return get_as(cache, id, ret_object, TROVE_SHA1);
+}
+
+static int get_sha256(struct trove *cache, const struct trove_oid *id,
+                      const struct trove_object **ret_object)
+{
+    return get_as(cache, id, ret_object, TROVE_SHA256);
+}
+
+static size_t get_many_sha1(struct trove *cache, const struct trove_oid *ids, size_t count,
+                            const struct trove_object **ret_objects)
+{
+    return get_many_as(cache, ids, count, ret_objects, TROVE_SHA1);
+}
+
+static size_t get_many_sha256(struct trove *cache, const struct trove_oid *ids, size_t count,
+                              const struct trove_object **ret_objects)
+{
+    return get_many_as(cache, ids, count, ret_objects, TROVE_SHA256);
+}
+
+#define READER_TABLE(name)                                                                         \
+    {                                                                                              \
+        {name, has_sha1, get_sha1, get_many_sha1},                                                 \
+        {                                                                                          \
+            name, has_sha256, get_sha256, get_many_sha256                                          \
+        }                                                                                          \
+    }
+
+#endif
