@@ -110,10 +110,33 @@ def git_packs():
         yield "git-ref", git("pack-objects", "-q", "--stdout", input=ids)
 
 
+def structured():
+    """Entries in the language of fuzz_pack_deltas: kind byte, base byte where there is one, length, data."""
+    right, many = 8, 16
+    first = bytes([2 | many, 10]) + b"0123456789"
+    copy = b"\x91\x04\x64"
+    grow = b"\x80\x80" + b"\x05hello"
+    ofs = bytes([4 | right, 0, 9]) + copy + b"\x05hello"
+    late = bytes([5 | right, 2, 3]) + copy
+    yield "plain", first
+    yield "ofs", first + ofs
+    yield "chain", first + ofs + 20 * (bytes([4 | right, 0, 3]) + b"\x91\x01\x07")
+    yield "late", late + late + first
+    yield "late-chain", late + bytes([4 | right, 0, 3]) + b"\x91\x01\x07" + first
+    yield "outside", bytes([6 | right, 3]) + copy
+    yield "nobody", bytes([7 | right, 3]) + copy
+    yield "nothing-below", ofs
+    yield "far", first + 30 * (bytes([2 | many, 200]) + bytes(range(200))) + bytes([4 | right, 30, 3]) + copy
+    yield "grows", bytes([2 | many, 250]) + bytes(250) + 4 * (bytes([4 | right, 0, 8]) + grow)
+
+
 def main():
     folder = sys.argv[1]
     for name, delta in deltas():
         save(os.path.join(folder, "fuzz_delta"), name, bytes([3]) + delta)
+    for name, data in structured():
+        for way in range(8):
+            save(os.path.join(folder, "fuzz_pack_deltas"), f"{name}-{way}", bytes([way | 4 << 3]) + data)
     for make in (packs, git_packs):
         for name, data in make():
             for way in (0, MEND, MEND | 7 << 2, MEND | 62 << 2):

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TEXT_BYTES = 5000, BIG_BYTES = 700000 };
+enum { TEXT_BYTES = 1200, CUT = 500, MIDDLE = 150, BIG_BYTES = 700000 };
 
 /* One of everything: all types, empty and incompressible data, OFS and REF deltas, deltas of deltas, deltas before their
  * base, a delta of a base outside. Its objects are listed for the checks. */
@@ -58,17 +58,17 @@ static void expect_object(struct sample *sample, enum trove_type type, uint8_t *
 /* A result that shares head and tail with a base of TEXT_BYTES, and the delta that makes it. */
 static uint8_t *derive(const uint8_t *base, uint32_t seed, struct bytes *ret_delta)
 {
-    uint8_t *result = malloc(TEXT_BYTES + 300);
-    uint8_t *middle = noise(300, seed);
+    uint8_t *result = malloc(TEXT_BYTES + MIDDLE);
+    uint8_t *middle = noise(MIDDLE, seed);
 
     assert_non_null(result);
-    memcpy(result, base, 2000);
-    memcpy(result + 2000, middle, 300);
-    memcpy(result + 2300, base + 2000, TEXT_BYTES - 2000);
-    delta_begin(ret_delta, TEXT_BYTES, TEXT_BYTES + 300);
-    delta_copy(ret_delta, 0, 2000);
-    delta_insert(ret_delta, middle, 300);
-    delta_copy(ret_delta, 2000, TEXT_BYTES - 2000);
+    memcpy(result, base, CUT);
+    memcpy(result + CUT, middle, MIDDLE);
+    memcpy(result + CUT + MIDDLE, base + CUT, TEXT_BYTES - CUT);
+    delta_begin(ret_delta, TEXT_BYTES, TEXT_BYTES + MIDDLE);
+    delta_copy(ret_delta, 0, CUT);
+    delta_insert(ret_delta, middle, MIDDLE);
+    delta_copy(ret_delta, CUT, TEXT_BYTES - CUT);
     free(middle);
     return result;
 }
@@ -106,7 +106,7 @@ static size_t add_delta(struct sample *sample, enum trove_type type, const uint8
     size_t offset = ref ? pack_add_ref(&sample->pack, &base_id, &delta)
                         : pack_add_ofs(&sample->pack, base_offset, &delta);
 
-    expect_object(sample, type, data, last ? TEXT_BYTES + 300 : TEXT_BYTES);
+    expect_object(sample, type, data, last ? TEXT_BYTES + MIDDLE : TEXT_BYTES);
     bytes_free(&delta);
     if (ret_data != NULL)
         *ret_data = data;
@@ -123,7 +123,7 @@ static void sample_make(struct sample *sample, enum trove_algo algo)
     base_at = add_plain(sample, TROVE_BLOB, base, TEXT_BYTES);
     add_plain(sample, TROVE_COMMIT, text(300, 4), 300);
     add_plain(sample, TROVE_TREE, malloc(1), 0);
-    add_plain(sample, TROVE_TAG, noise(777, 5), 777);
+    add_plain(sample, TROVE_TAG, noise(333, 5), 333);
     at = add_delta(sample, TROVE_BLOB, base, base_at, false, false, 6, &second);
     add_delta(sample, TROVE_BLOB, second, at, false, true, 7, NULL);
     add_delta(sample, TROVE_BLOB, base, 0, true, true, 8, NULL);

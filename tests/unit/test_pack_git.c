@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Forty revisions of a hundred files that grow, a tag, a symbolic link, a file of 1 MB; $1 is the format, $2 the folder. */
+/* Twenty revisions of fifty files that grow, a tag, a symbolic link, a file of 1 MB; $1 is the format, $2 the folder. */
 static const char make_repository[] =
     "set -e; git init -q --object-format=$1 \"$2\"; cd \"$2\"; git config user.name a; "
     "git config user.email a@b; git config gc.auto 0; "
     "mkdir src docs; ln -s src/f1 link; seq 1 150000 > large; "
-    "for r in $(seq 1 40); do "
-    "  for f in $(seq $r 7 100); do seq $r $f 3000 >> src/f$f; echo $r $f > docs/f$f; done; "
+    "for r in $(seq 1 20); do "
+    "  awk -v r=$r 'BEGIN { for (f = r; f <= 50; f += 3) { "
+    "    for (i = r; i <= 3000; i += f) print i >> (\"src/f\" f); print r, f > (\"docs/f\" f) } }'; "
     "  git add -A; git commit -q -m \"revision $r\"; "
     "done; git tag -a -m tag v1; git repack -q -a -d -f --depth=50 --window=20";
 
