@@ -9,7 +9,6 @@
  * EDGES      E1 result  fetch_end() release -> is_done() acquire   the result
  *            E2 park    park() release -> fetch_end() acquire   parked nodes
  *            E3 free    fetch_unref() release -> the last fetch_unref() acquire
- *            E4 claim   phase CAS
  * PROGRESS   start and park never wait. wait sleeps until the end, its deadline, or the shutdown.
  * TESTS      tests/unit/test_fetch_op.c
  */
@@ -123,8 +122,8 @@ bool trove__fetch_claim(struct trove_fetch *fetch)
 {
     unsigned phase = TROVE__FETCH_QUEUED;
 
-    /* ACQ_REL [E4 claim]: one thread gets it. Pairs with itself. */
-    return trove__cas_acq_rel(&fetch->phase, &phase, TROVE__FETCH_RUNNING);
+    /* RELAXED: a right; the fetch itself came to the thread that wants it in other ways. */
+    return trove__cas_relaxed(&fetch->phase, &phase, TROVE__FETCH_RUNNING);
 }
 
 void trove__fetch_end(struct trove_fetch *fetch, int status, const char *message,

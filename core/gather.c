@@ -525,20 +525,28 @@ static void free_chain(struct trove__unit *unit, struct trove__gather_node *node
     }
 }
 
-void trove__gather_deinit(struct trove__unit *unit)
+void trove__gather_drop_fetches(struct trove__unit *unit)
 {
     struct trove__gather *gather = &unit->gather;
     struct trove_fetch *fetch, *next;
 
     detach_fetches(gather, 0);
+    fetch = gather->first_fetch;
+    gather->first_fetch = NULL;
+    for (; fetch != NULL; fetch = next) {
+        next = fetch->next;
+        trove__fetch_unref(fetch);
+    }
+}
+
+void trove__gather_deinit(struct trove__unit *unit)
+{
+    struct trove__gather *gather = &unit->gather;
+
     for (unsigned lane = 0; lane < TROVE__LANES; lane++) {
         detach(gather, lane, 0);
         for (unsigned type = 0; type < TROVE__TYPES; type++)
             free_chain(unit, gather->pending[lane][type].first);
-    }
-    for (fetch = gather->first_fetch; fetch != NULL; fetch = next) {
-        next = fetch->next;
-        trove__fetch_unref(fetch);
     }
     pthread_mutex_destroy(&gather->lock);
 }

@@ -52,6 +52,8 @@ struct trove__gather {
 };
 
 int trove__gather_init(struct trove__gather *gather, const struct trove_options *options);
+/* Lets go of fetches that nobody took before the unit was closed: they hold it. The fetch threads have ended. */
+void trove__gather_drop_fetches(struct trove__unit *unit);
 /* Nobody else runs. */
 void trove__gather_deinit(struct trove__unit *unit);
 

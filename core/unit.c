@@ -282,6 +282,7 @@ void trove__flights_destroy(struct trove__flights *flights)
     if (unit != NULL) {
         /* RELAXED: nobody may call into the cache any more. */
         trove__store_relaxed(&unit->orphaned, 1);
+        trove__gather_drop_fetches(unit);
         trove__unit_unref(unit);
     }
     trove__free(flights);
