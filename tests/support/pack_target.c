@@ -77,7 +77,8 @@ bool pack_target_init(struct pack_target *target, const struct trove_hash *hash)
     options.hash = hash;
     options.max_bytes = (uint64_t)1 << 30;
     options.max_cached_percent = 100;
-    options.overfull = TROVE_OVERFULL_ERROR; /* nothing leaves, and opening is cheap without an evictor */
+    options.overfull =
+        TROVE_OVERFULL_ERROR; /* nothing leaves, and opening is cheap without an evictor */
     if (trove_open(&options, &target->cache, NULL) < 0)
         return false;
     pthread_mutex_init(&target->lock, NULL);
