@@ -32,3 +32,5 @@ function(trove_library name)
 endfunction()
 
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/trove DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${CMAKE_SOURCE_DIR}/man/libtrove.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
+install(FILES ${CMAKE_SOURCE_DIR}/man/trove.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

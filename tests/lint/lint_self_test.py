@@ -56,6 +56,15 @@ TROVE_API int trove_do(void);
 
 #endif
 """,
+    "tests/unit/test_it.c": """// SPDX-License-Identifier: MIT
+/*
+ * Goal: it works.
+ */
+int main(void)
+{
+    return 0;
+}
+""",
     "scripts/hello": """#!/bin/sh
 # SPDX-License-Identifier: MIT
 # hello - says hello.
@@ -69,8 +78,28 @@ echo hello
 #include <stdlib.h>
 
 static const char *const options[] = {"--stats", "-C"};
+static const char *home = getenv("HOME");
 """,
-    "man/trove.1": '.TH TROVE 1\n.B \\-\\-stats\n.B \\-C\n',
+    "tools/grep_options.c": """// SPDX-License-Identifier: MIT
+/*
+ * grep_options.c - the options of grep.
+ */
+static const struct trove__option table[] = {
+    FLAG('v', "invert-match", OPTION_INVERT),
+    {TROVE__OPTION_FLAG, OPTION_NOT_YET, '\\0', "and", true},
+};
+""",
+    "man/trove.1": """.TH TROVE 1
+.SH "TROVE'S OWN OPTIONS"
+.BR \\-\\-stats ", " \\-C
+.SH GREP
+.BR \\-v ", " \\-\\-invert\\-match
+.\\" not-yet-grep
+.BR \\-\\-and
+.SH ENVIRONMENT
+.B HOME
+""",
+    "README.md": "| `-v` | what matches |\n| `--and` | not there yet |\n",
     "include/trove/trove.h": """// SPDX-License-Identifier: MIT
 /*
  * trove.h - all of it.
@@ -82,8 +111,8 @@ static const char *const options[] = {"--stats", "-C"};
 
 #endif
 """,
-    "man/libtrove.3": ".TH LIBTROVE 3\n.B trove_do\n",
-    "ARCHITECTURE.md": "| `core/order.h`, `core/thing.*` | things |\n| `tools/main.c` | the program |\n",
+    "man/libtrove.3": ".TH LIBTROVE 3\n.BR trove_do ().\n",
+    "ARCHITECTURE.md": "| `core/order.h`, `core/thing.*` | things |\n| `tools/*.c` | the program; its test is `tests/unit/test_it.c` |\n",
 }
 
 LONG = "\n\nint longest(void)\n{\n" + "".join("    give(%d);\n" % i for i in range(71)) + "}\n"
@@ -118,6 +147,17 @@ PLANTED = [
     ("orders", "core/thing.c", "/* RELEASE [E1 give]: pairs with take(). */", "", "release without the label"),
     ("architecture", "ARCHITECTURE.md", "core/thing.*", "core/thong.*", "no such file: core/thong.*"),
     ("architecture", "ARCHITECTURE.md", "core/thing.*", "core/order.h", "does not name core/thing.c"),
+    ("options", "tools/grep_options.c", 'FLAG(', """FLAG('w', "word-regexp", OPTION_WORD),\n    FLAG(""", "GREP does not have -w"),
+    ("options", "tools/grep_options.c", "OPTION_INVERT", "OPTION_NOT_YET", "does not have -v of tools/grep_options.c as not there yet"),
+    ("options", "tools/main.c", '"--stats"', '"--statistics"', "does not have --statistics"),
+    ("options", "man/trove.1", "stats", "statistics", "names --statistics, which no table has"),
+    ("options", "README.md", "`-v`", "`-v --and`", "--and is not there yet"),
+    ("options", "tools/main.c", '"HOME"', '"HOUSE"', "no manual page names the variable HOUSE"),
+    ("calls", "include/trove/base.h", "trove_do(", "trove_do_more(", "does not name trove_do_more()"),
+    ("calls", "include/trove/base.h", "trove_do(", "trove_do_more(", "names trove_do()"),
+    ("manuals", "man/trove.1", ".B HOME", ".BX HOME", "BX"),
+    ("references", "ARCHITECTURE.md", "test_it.c", "test_its.c", "no such file: tests/unit/test_its.c"),
+    ("references", "core/thing.c", "a thing.", "a thing; see core/order.c.", "no such file: core/order.c"),
 ]
 
 
