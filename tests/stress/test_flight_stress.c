@@ -20,7 +20,7 @@
 #define PRESENT 500 /* of these, in the source */
 #define MANY 24
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(TROVE_TESTS_PERTURB_H)
 #define ROUNDS 300
 #else
 #define ROUNDS 800
@@ -371,6 +371,37 @@ static void flight_stress__shutdown(void **state)
     }
 }
 
+static void resolve_in_turn(void *context, unsigned index)
+{
+    struct run *run = context;
+
+    for (unsigned i = 0; i < run->rounds; i++) {
+        unsigned n = i * 4 + index;
+        struct trove_oid id = fake_id(n);
+        struct trove_result result;
+
+        (void)trove_resolve(run->cache, &id, TROVE_BLOB, NULL, &result, NULL);
+        check(run, &result, n, "resolve", NULL);
+    }
+}
+
+/* Goal: no wake-up is lost between a waiter that goes to sleep and a source that answers at once. Method: few threads, each
+ * alone with its id, again and again; one that sleeps on sleeps for ever. */
+static void flight_stress__no_lost_wake_up(void **state)
+{
+    struct run run = {.rounds = 4 * ROUNDS};
+    struct trove_options options;
+
+    (void)state;
+    fake_options(&options);
+    fake_source_init(&run.source, NULL);
+    run.cache = fake_open(&run.source, &options);
+    run_threads(4, resolve_in_turn, &run);
+    assert_int_equal(run.wrong, 0);
+    assert_int_equal(run.source.ids, 4 * run.rounds);
+    assert_int_equal(trove_close(run.cache, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +409,7 @@ int main(void)
         cmocka_unit_test(flight_stress__few_flights),
         cmocka_unit_test(flight_stress__source_asks_back),
         cmocka_unit_test(flight_stress__shutdown),
+        cmocka_unit_test(flight_stress__no_lost_wake_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

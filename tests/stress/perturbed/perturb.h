@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+/*
+ * perturb.h - included before everything in the perturbed build: each access to a shared word may lose the processor first.
+ */
+#ifndef TROVE_TESTS_PERTURB_H
+#define TROVE_TESTS_PERTURB_H
+
+#include <stdatomic.h> /* types and the calls that order.h makes */
+
+#define TROVE_ORDER_POINT(word) perturb()
+
+void perturb(void);
+
+#endif
