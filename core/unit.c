@@ -183,10 +183,13 @@ bool trove__unit_thread_enter(struct trove__unit *unit)
 
 void trove__unit_thread_leave(struct trove__unit *unit)
 {
-    /* ACQ_REL [E4 threads]: pairs with trove__flights_drain(). */
-    trove__sub_acq_rel(&unit->threads, 1);
-    trove__futex_wake(&unit->threads, INT_MAX);
+    atomic_uint *threads = &unit->threads;
+
+    /* The cache's reference stays until the count is 0, so this one is not the last, and close() frees what it closes. */
     trove__unit_unref(unit);
+    /* ACQ_REL [E4 threads]: pairs with trove__flights_drain(). */
+    trove__sub_acq_rel(threads, 1);
+    trove__futex_wake(threads, INT_MAX); /* by address only: the unit may be gone */
 }
 
 /* --- what cache.c calls ------------------------------------------------------------------------------------------- */

@@ -402,6 +402,58 @@ static void flight_stress__no_lost_wake_up(void **state)
     assert_int_equal(trove_close(run.cache, NULL), 0);
 }
 
+struct telling {
+    struct trove *cache;
+    unsigned rounds;
+    atomic_uint told, old, other; /* the last request whose failure somebody was told */
+};
+
+static int fail_always(struct fake_source *source, const struct trove_request *request,
+                       struct trove_sink *sink, struct trove_error *err)
+{
+    (void)request, (void)sink;
+    return trove_error_set(err, -ECONNRESET, "%u", atomic_load(&source->requests));
+}
+
+static void ask_again(void *context, unsigned index)
+{
+    struct telling *telling = context;
+    const struct trove_oid id = fake_id(1);
+
+    (void)index;
+    for (unsigned i = 0; i < telling->rounds; i++) {
+        unsigned before = atomic_load(&telling->told), now;
+        struct trove_result result;
+        struct trove_error err;
+
+        if (trove_resolve(telling->cache, &id, TROVE_BLOB, NULL, &result, &err) != -ECONNRESET)
+            atomic_fetch_add(&telling->other, 1);
+        now = (unsigned)strtoul(err.message, NULL, 10);
+        if (now <= before)
+            atomic_fetch_add(&telling->old, 1);
+        while (before < now && !atomic_compare_exchange_weak(&telling->told, &before, now))
+            ;
+    }
+}
+
+/* Goal: nobody gets a failure that others had been told before the call. */
+static void flight_stress__failures_are_forgotten(void **state)
+{
+    struct telling telling = {.rounds = 2 * ROUNDS};
+    struct fake_source source;
+    struct trove_options options;
+
+    (void)state;
+    fake_options(&options);
+    options.requests_at_once = 1; /* so that requests end in the order of their numbers */
+    fake_source_init(&source, fail_always);
+    telling.cache = fake_open(&source, &options);
+    run_threads(4, ask_again, &telling);
+    assert_int_equal(telling.old, 0);
+    assert_int_equal(telling.other, 0);
+    assert_int_equal(trove_close(telling.cache, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +462,7 @@ int main(void)
         cmocka_unit_test(flight_stress__source_asks_back),
         cmocka_unit_test(flight_stress__shutdown),
         cmocka_unit_test(flight_stress__no_lost_wake_up),
+        cmocka_unit_test(flight_stress__failures_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

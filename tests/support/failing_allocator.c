@@ -9,13 +9,15 @@
 
 /* RELAXED: counters of a test that looks at them when its threads are gone. */
 static _Atomic long live, left;
+static _Atomic size_t least; /* smaller ones neither fail nor count */
 
 static void *failing_alloc(void *context, size_t size, size_t align)
 {
     void *memory;
 
     (void)context;
-    if (trove__load_relaxed(&left) > 0 && trove__sub_relaxed(&left, 1) == 1)
+    if (size >= trove__load_relaxed(&least) && trove__load_relaxed(&left) > 0 &&
+        trove__sub_relaxed(&left, 1) == 1)
         return NULL;
     memory = aligned_alloc(align, (size + align - 1) / align * align);
     if (memory != NULL)
@@ -46,6 +48,12 @@ int failing_allocator_install(void)
 
 void failing_allocator_fail_at(unsigned n)
 {
+    failing_allocator_fail_large(n, 0);
+}
+
+void failing_allocator_fail_large(unsigned n, size_t floor)
+{
+    trove__store_relaxed(&least, floor);
     trove__store_relaxed(&left, (long)n);
 }
 

@@ -6,10 +6,12 @@
 #define TROVE_TESTS_FAILING_ALLOCATOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 int failing_allocator_install(void); /* before anything else of trove; 0 or a negative errno */
 void failing_allocator_fail_at(unsigned n); /* the n-th from now fails; counting from 1 */
-bool failing_allocator_stop(void);          /* none fails from now on; true when one did */
-long failing_allocator_live(void);          /* blocks not yet freed */
+void failing_allocator_fail_large(unsigned n, size_t floor); /* of those of FLOOR bytes or more */
+bool failing_allocator_stop(void); /* none fails from now on; true when one did */
+long failing_allocator_live(void); /* blocks not yet freed */
 
 #endif

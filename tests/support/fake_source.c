@@ -178,9 +178,15 @@ void fake_options(struct trove_options *options)
     options->hash = fake_hash(TROVE_SHA1);
 }
 
-struct trove *fake_open(struct fake_source *source, struct trove_options *options)
+struct trove_source fake_source_of(struct fake_source *source)
 {
     static const struct trove_source_ops ops = {.fetch = fetch, .destroy = destroy};
+
+    return (struct trove_source){.ops = &ops, .source = source};
+}
+
+struct trove *fake_open(struct fake_source *source, struct trove_options *options)
+{
     struct trove_options defaults;
     struct trove *cache;
 
@@ -188,7 +194,7 @@ struct trove *fake_open(struct fake_source *source, struct trove_options *option
         fake_options(&defaults);
         options = &defaults;
     }
-    options->source = (struct trove_source){.ops = &ops, .source = source};
+    options->source = fake_source_of(source);
     if (trove_open(options, &cache, NULL) < 0)
         abort();
     source->cache = cache;

@@ -49,6 +49,7 @@ size_t fake_text(unsigned n, char *text, size_t size);
 int fake_number(const struct trove_oid *id);
 
 void fake_source_init(struct fake_source *source, fake_script script);
+struct trove_source fake_source_of(struct fake_source *source);
 /* A cache over SOURCE; OPTIONS may be NULL. */
 struct trove *fake_open(struct fake_source *source, struct trove_options *options);
 void fake_options(struct trove_options *options);

@@ -5,6 +5,7 @@
 #include "perturb.h"
 #include <sched.h>
 #include <stdint.h>
+#include <time.h>
 
 void perturb(void)
 {
@@ -15,8 +16,8 @@ void perturb(void)
     state ^= state << 13;
     state ^= state >> 7;
     state ^= state << 17;
-    if (state % 32 != 0)
-        return;
-    for (uint64_t i = 1 + (state >> 32) % 8; i > 0; i--)
+    if (state % 64 == 0)
+        nanosleep(&(struct timespec){.tv_nsec = (long)(state >> 32) % 100000}, NULL);
+    else if (state % 16 == 0)
         sched_yield();
 }
