@@ -10,6 +10,7 @@
 #include "cat_format.h"
 #include "commands.h"
 #include "common.h"
+#include "config.h"
 #include "parse_options.h"
 #include "tree_print.h"
 
@@ -207,11 +208,19 @@ static void write_object(const struct trove_object *object)
     fwrite(trove_object_data(object), 1, trove_object_size(object), stdout);
 }
 
-static int show(struct trove__tool *tool, int mode, const struct trove_object *object)
+static int show_tree(struct trove__tool *tool, const struct trove_object *tree)
 {
     struct trove_error err = {0};
-    int status;
+    bool fully = true;
+    int r = trove__config_quote_path(tool->repository, &tool->until, &fully, &err);
 
+    if (r == 0)
+        r = trove__tree_print(trove_algo(tool->cache), tree, fully, stdout, &err);
+    return r < 0 ? trove__fatal_error(r, &err) : 0;
+}
+
+static int show(struct trove__tool *tool, int mode, const struct trove_object *object)
+{
     trove__tool_output_begins(tool);
     switch (mode) {
     case OPTION_TYPE:
@@ -225,10 +234,7 @@ static int show(struct trove__tool *tool, int mode, const struct trove_object *o
             write_object(object);
             break;
         }
-        status = trove__tree_print(trove_algo(tool->cache), object, true, stdout, &err);
-        if (status < 0)
-            return trove__fatal_error(status, &err);
-        break;
+        return show_tree(tool, object);
     default:
         break; /* it exists */
     }

@@ -4,56 +4,12 @@
  */
 #include "grep_config.h"
 #include "common.h"
+#include "config.h"
 #include "fetch/git_config.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 static const char color_prefix[] = "color.grep.";
-
-/* Keys are in lower case by now. */
-static bool is_key(const struct trove__git_config_entry *entry, const char *key)
-{
-    return entry->key_size == strlen(key) && memcmp(entry->key, key, entry->key_size) == 0;
-}
-
-/* Numbers as git writes them: 0 is false, all others are true. */
-static bool read_number(const char *text, bool *ret)
-{
-    char *end;
-    long value = strtol(text, &end, 0);
-
-    if (end == text || (*end != '\0' && (strchr("kKmMgG", *end) == NULL || end[1] != '\0')))
-        return false;
-    *ret = value != 0;
-    return true;
-}
-
-static int read_bool(const struct trove__git_config_entry *entry, bool *ret,
-                     struct trove_error *err)
-{
-    static const char *const no[] = {"", "false", "no", "off"};
-    static const char *const yes[] = {"true", "yes", "on"};
-
-    for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
-        if (strcasecmp(entry->value, no[i]) == 0) {
-            *ret = false;
-            return 0;
-        }
-    }
-    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-        if (strcasecmp(entry->value, yes[i]) == 0) {
-            *ret = true;
-            return 0;
-        }
-    }
-    if (read_number(entry->value, ret))
-        return 0;
-    return trove_error_set(err, TROVE__EXIT_FATAL, "bad boolean config value '%s' for '%.*s'",
-                           entry->value, (int)entry->key_size, entry->key);
-}
 
 /* "true" means a terminal only. */
 static int read_when(const struct trove__git_config_entry *entry, enum trove__when *ret,
@@ -64,7 +20,7 @@ static int read_when(const struct trove__git_config_entry *entry, enum trove__wh
 
     if (trove__grep_when(entry->value, ret))
         return 0;
-    status = read_bool(entry, &value, err);
+    status = trove__config_bool(entry, &value, err);
     if (status == 0)
         *ret = value ? TROVE__AUTO : TROVE__NEVER;
     return status;
@@ -103,21 +59,21 @@ struct colors {
 static int take(struct trove__grep_defaults *defaults, struct colors *colors,
                 const struct trove__git_config_entry *entry, struct trove_error *err)
 {
-    if (is_key(entry, "grep.linenumber"))
-        return read_bool(entry, &defaults->line_number, err);
-    if (is_key(entry, "grep.column"))
-        return read_bool(entry, &defaults->column, err);
-    if (is_key(entry, "grep.fullname"))
-        return read_bool(entry, &defaults->full_name, err);
-    if (is_key(entry, "grep.extendedregexp"))
-        return read_bool(entry, &defaults->extended, err);
-    if (is_key(entry, "grep.patterntype"))
+    if (trove__config_is(entry, "grep.linenumber"))
+        return trove__config_bool(entry, &defaults->line_number, err);
+    if (trove__config_is(entry, "grep.column"))
+        return trove__config_bool(entry, &defaults->column, err);
+    if (trove__config_is(entry, "grep.fullname"))
+        return trove__config_bool(entry, &defaults->full_name, err);
+    if (trove__config_is(entry, "grep.extendedregexp"))
+        return trove__config_bool(entry, &defaults->extended, err);
+    if (trove__config_is(entry, "grep.patterntype"))
         return read_type(entry, &defaults->type, err);
-    if (is_key(entry, "core.quotepath"))
-        return read_bool(entry, &defaults->quote_path, err);
-    if (is_key(entry, "color.ui"))
+    if (trove__config_is(entry, "core.quotepath"))
+        return trove__config_bool(entry, &defaults->quote_path, err);
+    if (trove__config_is(entry, "color.ui"))
         return read_when(entry, &colors->ui, err);
-    if (is_key(entry, "color.grep")) {
+    if (trove__config_is(entry, "color.grep")) {
         colors->grep_given = true;
         return read_when(entry, &defaults->color, err);
     }
@@ -144,14 +100,14 @@ static int set_color(struct trove__grep_options *options,
     };
     int r = 0;
 
-    if (is_key(entry, "color.grep.match")) {
+    if (trove__config_is(entry, "color.grep.match")) {
         r = trove__grep_options_set_color(options, TROVE__COLOR_MATCH_CONTEXT, entry->value);
         return r < 0 ? r
                      : trove__grep_options_set_color(options, TROVE__COLOR_MATCH_SELECTED,
                                                      entry->value);
     }
     for (int i = 0; i < TROVE__COLORS && r == 0; i++) {
-        if (is_key(entry, names[i]))
+        if (trove__config_is(entry, names[i]))
             r = trove__grep_options_set_color(options, (enum trove__grep_color)i, entry->value);
     }
     return r;
@@ -198,9 +154,7 @@ int trove__grep_config_read(struct trove__grep_options *options, const char *rep
 {
     struct colors colors = {.ui = TROVE__AUTO};
     struct trove__io io;
-    struct stat found;
-    const char *folder =
-        stat(repository, &found) == 0 && S_ISDIR(found.st_mode) ? repository : NULL;
+    const char *folder = trove__config_folder(repository);
     int status;
 
     trove__io_begin(&io, until, 0, 0);

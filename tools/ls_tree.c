@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 #include "common.h"
+#include "config.h"
 #include "fetch/plan.h"
 #include "grep/quote.h"
 #include "grep/trees.h"
@@ -280,6 +281,9 @@ static int list(struct listing *listing, const char *name, char **paths, int pat
         return trove__fatal("Not a valid object name %s", name);
     if (r == 0)
         r = parse_paths(listing, paths, path_count, &err);
+    if (r == 0)
+        r = trove__config_quote_path(listing->tool->repository, &listing->tool->until,
+                                     &listing->rows.quote_fully, &err);
     if (r == 0)
         r = fetch(listing, &revision, &err);
     listing->rows.cache = listing->tool->cache;
