@@ -19,8 +19,9 @@ struct search {
     struct trove__revision_grep *grep;
     const char *name; /* the revision as typed */
     struct trove_want root;
-    struct trove__text shown; /* the name being built: revision, colon, path */
-    size_t prefix_size;       /* of it, what stands before the path */
+    struct trove__text shown;             /* the name being built: revision, colon, path */
+    size_t prefix_size;                   /* of it, what stands before the path */
+    struct trove__attributes *attributes; /* NULL: they do not count for this revision */
 };
 
 /* --- what to fetch ----------------------------------------------------------------------------------------------- */
@@ -115,15 +116,31 @@ out:
 
 /* --- the search -------------------------------------------------------------------------------------------------- */
 
+/* What attributes say of the file PATH. */
+static int look_up(const struct search *search, const char *path, enum trove__content *ret,
+                   struct trove_error *err)
+{
+    int r = 0;
+
+    *ret = TROVE__CONTENT_LOOK;
+    if (search->attributes != NULL)
+        r = trove__attributes_content(search->attributes, path, ret);
+    return r < 0 ? trove_error_set(err, r, "out of memory") : 0;
+}
+
 static int add_file(void *context, const struct trove__walk_entry *entry, struct trove_error *err)
 {
     struct search *search = context;
     struct trove__revision_grep *grep = search->grep;
     struct trove__text *shown = &search->shown;
+    enum trove__content content;
     int r;
 
     if (entry->mode != TROVE__MODE_FILE && entry->mode != TROVE__MODE_EXECUTABLE)
         return 0;
+    r = look_up(search, entry->path, &content, err);
+    if (r < 0)
+        return r;
     shown->size = search->prefix_size;
     if (grep->raw_names)
         trove__text_add(shown, entry->path, entry->length);
@@ -132,8 +149,7 @@ static int add_file(void *context, const struct trove__walk_entry *entry, struct
     trove__text_add(shown, "", 1);
     if (shown->failure < 0)
         return trove_error_set(err, shown->failure, "out of memory");
-    r = trove__engine_add(grep->engine, &entry->id, shown->bytes, shown->size - 1,
-                          TROVE__CONTENT_LOOK);
+    r = trove__engine_add(grep->engine, &entry->id, shown->bytes, shown->size - 1, content);
     return r < 0 ? trove_error_set(err, r, "%s", trove_strerror(r)) : 0;
 }
 
@@ -156,14 +172,32 @@ static int search_tree(struct search *search, struct trove__trees *trees, struct
                        &grep->limits, err);
 }
 
+/* The path in `REV:path`, or NULL: a colon in braces does not count. */
+static const char *path_in(const char *name)
+{
+    unsigned braces = 0;
+
+    for (; *name != '\0'; name++) {
+        if (*name == ':' && braces == 0)
+            return strncmp(name + 1, "./", 2) == 0 ? name + 3 : name + 1;
+        braces += *name == '{';
+        braces -= *name == '}' && braces != 0;
+    }
+    return NULL;
+}
+
 /* A revision that is a blob: its name is the revision, quoted as a whole. */
 static int search_blob(struct search *search, const struct trove_oid *id, struct trove_error *err)
 {
     struct trove__revision_grep *grep = search->grep;
     struct trove__text *shown = &search->shown;
     size_t length = strlen(search->name);
-    int r;
+    const char *path = path_in(search->name);
+    enum trove__content content = TROVE__CONTENT_LOOK;
+    int r = path != NULL ? look_up(search, path, &content, err) : 0;
 
+    if (r < 0)
+        return r;
     if (grep->raw_names)
         trove__text_add(shown, search->name, length);
     else
@@ -171,7 +205,7 @@ static int search_blob(struct search *search, const struct trove_oid *id, struct
     trove__text_add(shown, "", 1);
     if (shown->failure < 0)
         return trove_error_set(err, shown->failure, "out of memory");
-    r = trove__engine_add(grep->engine, id, shown->bytes, shown->size - 1, TROVE__CONTENT_LOOK);
+    r = trove__engine_add(grep->engine, id, shown->bytes, shown->size - 1, content);
     return r < 0 ? trove_error_set(err, r, "%s", trove_strerror(r)) : 0;
 }
 
@@ -192,6 +226,8 @@ static int search_root(struct search *search, struct trove_fetch *within, struct
     r = trove__trees_peel(&trees, &search->root, &root, err);
     if (r == 0) {
         struct trove_oid id = trove_object_id(root);
+        if (trove_object_type(root) == TROVE_TREE && !trees.through_commit)
+            search->attributes = NULL;
         if (trove_object_type(root) == TROVE_TREE)
             r = search_tree(search, &trees, root, err);
         else
@@ -220,7 +256,7 @@ int trove__revision_grep(struct trove__revision_grep *grep, const char *name,
                          const struct trove_git_revision *revision, struct trove_error *err)
 {
     static const struct trove_oid none;
-    struct search search = {.grep = grep, .name = name};
+    struct search search = {.grep = grep, .name = name, .attributes = grep->attributes};
     struct trove_fetch *fetch = NULL;
     int64_t start = trove_now_ns(), planned;
     int r = 0;

@@ -5,6 +5,7 @@
 #ifndef TROVE_GREP_REVISION_GREP_H
 #define TROVE_GREP_REVISION_GREP_H
 
+#include "grep/attributes.h"
 #include "grep/engine.h"
 #include "grep/pathspec.h"
 #include "grep/walk.h"
@@ -14,6 +15,8 @@ struct trove__revision_grep {
     struct trove *cache;
     struct trove__engine *engine;
     struct trove__pathspec *pathspec;
+    struct trove__attributes
+        *attributes; /* NULL: there are none. git asks them of commits and blobs */
     const struct trove_until *until;
     bool quote_fully; /* core.quotePath */
     bool raw_names;   /* -z: names are not quoted */

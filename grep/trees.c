@@ -184,6 +184,7 @@ int trove__trees_peel(struct trove__trees *trees, const struct trove_want *root,
             *ret = object;
             return 0;
         }
+        trees->through_commit = trees->through_commit || type == TROVE_COMMIT;
         r = lead_on(trove_algo(trees->cache), object, &at, err);
         trove_unpin(object);
         if (r < 0)

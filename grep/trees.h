@@ -21,6 +21,7 @@ struct trove__trees {
     void *wait_context;
     struct trove_object *ready[TROVE__TREES_READY];
     size_t ready_count;
+    bool through_commit; /* out: peeling came by one */
 };
 
 /* CACHE and UNTIL are borrowed until deinit, as is WITHIN (may be NULL), a fetch that is expected to bring the trees. */

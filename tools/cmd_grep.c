@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "grep/revision_grep.h"
 #include "grep_arguments.h"
+#include "grep_attributes.h"
 #include "grep_config.h"
 #include "grep_options.h"
 #include <errno.h>
@@ -26,6 +27,8 @@ struct run {
     struct trove__grep *grep;
     struct trove__grep_arguments arguments;
     struct trove__pathspec *pathspec;
+    struct trove__git_config config;
+    struct trove__grep_attributes *attributes;
     struct trove__engine *engine;
     bool output_began;
 };
@@ -108,6 +111,7 @@ static int search(struct run *run)
         .cache = run->tool->cache,
         .engine = run->engine,
         .pathspec = run->pathspec,
+        .attributes = trove__grep_attributes_of(run->attributes),
         .until = &run->tool->until,
         .quote_fully = run->options.defaults.quote_path,
         .raw_names = run->options.settings.null_after_name,
@@ -152,7 +156,20 @@ static int read_config(struct run *run)
     int status;
 
     trove__tool_renew(run->tool);
-    status = trove__grep_config_read(&run->options, run->tool->repository, &run->tool->until, &err);
+    status = trove__grep_config_read(&run->options, run->tool->repository, &run->tool->until,
+                                     &run->config, &err);
+    return status != 0 ? trove__fatal("%s", err.message) : 0;
+}
+
+static int read_attributes(struct run *run)
+{
+    struct trove_error err = {.code = 0};
+    int status;
+
+    if (run->options.settings.binary == TROVE__GREP_BINARY_TEXT)
+        return 0;
+    status =
+        trove__grep_attributes_open(run->tool->repository, &run->config, &run->attributes, &err);
     return status != 0 ? trove__fatal("%s", err.message) : 0;
 }
 
@@ -191,6 +208,8 @@ static int run_all(struct run *run)
     if (status == 0 && finds_nothing(run))
         return EXIT_NO_HIT;
     if (status == 0)
+        status = read_attributes(run);
+    if (status == 0)
         status = create_engine(run);
     return status == 0 ? search(run) : status;
 }
@@ -205,6 +224,8 @@ int trove__cmd_grep(struct trove__tool *tool, int argc, char **argv)
     if (status < 0)
         status = run_all(&run);
     trove__engine_destroy(run.engine);
+    trove__grep_attributes_close(run.attributes);
+    trove__git_config_clear(&run.config);
     trove__pathspec_destroy(run.pathspec);
     trove__grep_arguments_deinit(&run.arguments);
     trove__grep_destroy(run.grep);

@@ -5,7 +5,6 @@
 #include "grep_config.h"
 #include "common.h"
 #include "config.h"
-#include "fetch/git_config.h"
 #include <errno.h>
 #include <string.h>
 
@@ -133,36 +132,42 @@ static int read_colors(struct trove__grep_options *options, const char *folder,
 /* --- all of it --------------------------------------------------------------------------------------------------- */
 
 static int read_all(struct trove__grep_options *options, const char *folder, struct trove__io *io,
-                    struct colors *colors, struct trove_error *err)
+                    struct trove__git_config *config, struct colors *colors,
+                    struct trove_error *err)
 {
     const struct trove__git_config_query query = {
-        .keys = "^(grep\\.|color\\.(ui$|grep)|core\\.quotepath$)", .folder = folder};
-    struct trove__git_config config;
+        .keys = "^(grep\\.|color\\.(ui$|grep)|core\\.(quotepath|attributesfile)$|"
+                "diff\\..*\\.binary$)",
+        .folder = folder};
     struct trove__git_config_entry entry;
-    int status = trove__git_config_query(&query, io, &config, err);
+    int status = trove__git_config_query(&query, io, config, err);
 
-    if (status < 0)
-        return status;
-    for (size_t offset = 0; status == 0 && trove__git_config_next(&config, &offset, &entry);)
+    for (size_t offset = 0; status == 0 && trove__git_config_next(config, &offset, &entry);)
         status = take(&options->defaults, colors, &entry, err);
-    trove__git_config_clear(&config);
     return status;
 }
 
 int trove__grep_config_read(struct trove__grep_options *options, const char *repository,
-                            const struct trove_until *until, struct trove_error *err)
+                            const struct trove_until *until, struct trove__git_config *ret,
+                            struct trove_error *err)
 {
     struct colors colors = {.ui = TROVE__AUTO};
+    struct trove__git_config config = {0};
     struct trove__io io;
     const char *folder = trove__config_folder(repository);
     int status;
 
     trove__io_begin(&io, until, 0, 0);
-    status = read_all(options, folder, &io, &colors, err);
+    status = read_all(options, folder, &io, &config, &colors, err);
     if (status == 0 && !colors.grep_given)
         options->defaults.color = colors.ui;
     trove__grep_options_settle(options);
     if (status == 0 && colors.any && options->settings.color)
         status = read_colors(options, folder, &io, err);
-    return status != 0 ? TROVE__EXIT_FATAL : 0;
+    if (status != 0) {
+        trove__git_config_clear(&config);
+        return TROVE__EXIT_FATAL;
+    }
+    *ret = config;
+    return 0;
 }

@@ -30,8 +30,9 @@ static int read_with(const char *text, const char *words, const char *repository
 {
     static char line[256];
     char *argv[16] = {(char *)"grep"};
+    struct trove__git_config config = {0};
     enum trove__options_end end;
-    int argc = 1;
+    int argc = 1, status;
 
     write_config(home, ".gitconfig", text);
     snprintf(line, sizeof(line), "%s x", words);
@@ -39,7 +40,9 @@ static int read_with(const char *text, const char *words, const char *repository
         argv[argc++] = word;
     trove__grep_options_init(options);
     assert_int_equal(trove__grep_options_read(options, argc, argv, NULL, NULL, &end, err), -1);
-    return trove__grep_config_read(options, repository, NULL, err);
+    status = trove__grep_config_read(options, repository, NULL, &config, err);
+    trove__git_config_clear(&config);
+    return status;
 }
 
 static void check_type(const char *text, const char *words, enum trove__grep_type expected)
