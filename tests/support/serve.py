@@ -16,6 +16,7 @@ and wants by id; a repository's own configuration may still say otherwise.
 Options
     --auth USER:PASSWORD   (http) asks for basic authentication
     --tls                  (http) https with HTTP/2
+    --hook PROGRAM         runs PROGRAM in the place of `git pack-objects` (uploadpack.packObjectsHook)
     --no-protocol          (ssh) does not let GIT_PROTOCOL through, as a stock sshd
 """
 import argparse
@@ -82,6 +83,10 @@ def write(path, text):
         file.write(text)
 
 
+def git_config(args):
+    return GIT_CONFIG + (f"[uploadpack]\n\tpackObjectsHook = {args.hook}\n" if args.hook else "")
+
+
 def git_command(args, port):
     command = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", "--reuseaddr",
                "--export-all", f"--base-path={args.root}", args.root]
@@ -142,7 +147,7 @@ def start(args, work):
         else:
             shutil.rmtree(work)
             os.mkdir(work, 0o700)
-            write(f"{work}/gitconfig", GIT_CONFIG)
+            write(f"{work}/gitconfig", git_config(args))
             command, answer = ssh_command(args, work, port)
         environment = dict(os.environ, GIT_CONFIG_GLOBAL=f"{work}/gitconfig", GIT_CONFIG_NOSYSTEM="1")
         log = open(f"{work}/log", "w", encoding="utf-8")
@@ -162,13 +167,14 @@ def main():
     parser.add_argument("root")
     parser.add_argument("--auth")
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--hook")
     parser.add_argument("--no-protocol", action="store_true")
     args = parser.parse_args()
     args.root = os.path.realpath(args.root)
     parent = tempfile.mkdtemp(prefix="trove-serve.")
     work = os.path.join(parent, "work")
     os.mkdir(work, 0o700)
-    write(f"{work}/gitconfig", GIT_CONFIG)
+    write(f"{work}/gitconfig", git_config(args))
     server, answer = start(args, work)
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, lambda *_: sys.exit(1))

@@ -2,12 +2,14 @@
 /*
  * Goal: a server that hangs or drips at any stage of a conversation ends at the low-speed limit, on every transport; so do
  * deadline and cancel token, without waiting for it.
- * Method: servers on loopback that stop or drip where a table says, all at once, each with a session of its own; what
+ * Method: an ssh of our own leads to the same servers as TCP does; real servers, a local one among them, stop where
+ * `git pack-objects` does, before its first byte and after some. The others are servers on loopback that stop or drip where a table says, all at once, each with a session of its own; what
  * drips is valid (keepalives, progress, capabilities, pack bytes), so that only its slowness can be the reason.
  */
 #include "fetch/pktline.h"
 #include "fetch/session.h"
 #include "peer.h"
+#include "replay_peer.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -89,6 +91,14 @@ static const struct {
      "http",
      {AFTER("\r\n\r\n"), SAY(HTTP_GET), AFTER("done\n0000"), SAY(HTTP_POST HEADER PACK_START),
       HANG}},
+    {"https: no handshake", "https", {HANG}},
+    {"https: handshake drips", "https", {DRIP("\x16\x03\x03\x3f\xff\x02")}},
+    {"ssh: no capabilities", "ssh", {HANG}},
+    {"ssh: capabilities drip", "ssh", {SAY("000eversion 2\n"), DRIP("0006x\n")}},
+    {"ssh: no refs", "ssh", {SAY(CAPS), AFTER("0000"), HANG}},
+    {"ssh: no pack", "ssh", {SAY(CAPS), AFTER("done\n0000"), HANG}},
+    {"ssh: keepalives", "ssh", {SAY(CAPS), AFTER("done\n0000"), SAY(HEADER), DRIP(KEEPALIVE)}},
+    {"ssh: mid pack", "ssh", {SAY(CAPS), AFTER("done\n0000"), SAY(HEADER PACK_START), HANG}},
 };
 #define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
 
@@ -266,14 +276,115 @@ static void stall__nobody_there(void **state)
     }
 }
 
-static int set_up(void **state)
+/* --- real servers ------------------------------------------------------------------------------------------------ */
+
+/* One fetch from a real server whose pack stops. */
+struct real_run {
+    pthread_t thread;
+    char url[600];
+    struct trove_oid id;
+    uint32_t low_speed_seconds;
+    int64_t timeout_ms;
+    int result;
+    size_t got;
+    struct trove_error err;
+};
+
+static int count_pack(void *context, const void *bytes, size_t size, struct trove_error *err)
 {
-    (void)state;
-    peer_isolate();
+    (void)bytes, (void)err;
+    ((struct real_run *)context)->got += size;
     return 0;
 }
 
-int main(void)
+static void *run_real(void *argument)
+{
+    struct real_run *run = argument;
+    const struct trove__session_options options = {1000, run->low_speed_seconds};
+    const struct trove_until until = trove_until_ms(run->timeout_ms, NULL);
+    const struct trove__fetch_args args = {.wants = &run->id, .want_count = 1, .depth = 1};
+    const struct trove__fetch_events events = {.context = run, .pack = count_pack};
+    struct trove__session *session = NULL;
+
+    run->result = trove__session_open(run->url, &options, NULL, &session, &run->err);
+    if (run->result == 0)
+        run->result = trove__session_fetch(session, &args, &events, &until, NULL, NULL, &run->err);
+    trove__session_close(session);
+    return NULL;
+}
+
+/* Every kind of server at once; BYTES of the pack come, then nothing. */
+static void stop_after(const char *dir, unsigned bytes)
+{
+    static const char *const kinds[] = {"git", "http", "http --tls"};
+    enum { KINDS = 3, RUNS = 2 * (KINDS + 1) };
+    static struct real_run runs[RUNS];
+    struct peer peers[KINDS];
+    char *head = peer_output("git -C '%s/one.git' rev-parse HEAD", dir), options[600];
+
+    peer_shell(
+        "printf '#!/bin/sh\n\"$@\" | head -c %u\nexec sleep 1000\n' >'%s/hook';"
+        "chmod +x '%s/hook'; printf '[uploadpack]\n\tpackObjectsHook = %s/hook\n' >'%s/config'",
+        bytes, dir, dir, dir, dir);
+    snprintf(options, sizeof(options), "%s/config", dir);
+    setenv("GIT_CONFIG_GLOBAL", options, 1);
+    for (size_t i = 0; i < RUNS; i++) {
+        struct real_run *run = &runs[i];
+        size_t kind = i / 2;
+
+        if (i % 2 == 0 && kind < KINDS) {
+            snprintf(options, sizeof(options), "%s --hook %s/hook", kinds[kind], dir);
+            peer_start(&peers[kind], options, dir);
+            if (peers[kind].ca[0] != '\0')
+                setenv("GIT_SSL_CAINFO", peers[kind].ca, 1);
+        }
+        memset(run, 0, sizeof(*run));
+        snprintf(run->url, sizeof(run->url), "%s%sone.git", kind < KINDS ? peers[kind].url : dir,
+                 kind < KINDS ? "" : "/");
+        assert_int_equal(trove_oid_from_hex(TROVE_SHA1, head, strlen(head), &run->id), 0);
+        run->low_speed_seconds = i % 2 == 0 ? 1 : 0;
+        run->timeout_ms = i % 2 == 0 ? -1 : 500;
+    }
+    for (size_t i = 0; i < RUNS; i++)
+        assert_int_equal(pthread_create(&runs[i].thread, NULL, run_real, &runs[i]), 0);
+    for (size_t i = 0; i < RUNS; i++)
+        pthread_join(runs[i].thread, NULL);
+    for (size_t i = 0; i < KINDS; i++)
+        peer_stop(&peers[i]);
+    for (size_t i = 0; i < RUNS; i++)
+        if (runs[i].result != -ETIMEDOUT || runs[i].got > bytes ||
+            strstr(runs[i].err.message, i % 2 == 0 ? "too slow" : "deadline") == NULL)
+            fail_msg("%s: %d: %s", runs[i].url, runs[i].result, runs[i].err.message);
+    unsetenv("GIT_SSL_CAINFO");
+    setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+    free(head);
+}
+
+static void stall__real_servers(void **state)
+{
+    char *dir = peer_make_dir();
+
+    (void)state;
+    peer_make_repository(dir, "one.git", "sha1");
+    stop_after(dir, 0);
+    stop_after(dir, 1000);
+    peer_remove_dir(dir);
+}
+
+static int set_up(void **state)
+{
+    char command[64];
+
+    (void)state;
+    peer_isolate();
+    /* The port of an address of ssh's is the one that our own ssh connects to. */
+    snprintf(command, sizeof(command), "f() { exec /proc/%d/exe --pipe $2; }; f", (int)getpid());
+    setenv("GIT_SSH_COMMAND", command, 1);
+    setenv("GIT_SSH_VARIANT", "putty", 1);
+    return 0;
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stall__every_stage_ends_at_the_limit),
@@ -281,7 +392,10 @@ int main(void)
         cmocka_unit_test(stall__cancelled),
         cmocka_unit_test(stall__connecting),
         cmocka_unit_test(stall__nobody_there),
+        cmocka_unit_test(stall__real_servers),
     };
 
+    if (argc >= 3 && strcmp(argv[1], "--pipe") == 0)
+        return replay_peer_pipe((unsigned)atoi(argv[2]));
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
