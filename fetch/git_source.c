@@ -250,6 +250,8 @@ static int take_refusal(struct trove__transfer *transfer, int status, const char
         trove_sink_refuse(transfer->sink, &transfer->refused, -ENOENT, err->message);
         return 0;
     }
+    if (transfer->broke_off && trove__rounds_broke_off(transfer->rounds))
+        return 0; /* what came was verified, and is kept */
     if (transfer->got_pack)
         return status;
     if (learn_from_refusal(transfer->git, status, filter, err))

@@ -27,9 +27,10 @@ struct trove__rounds {
     uint32_t *sorted;
     struct trove_oid *batch;
     size_t batch_start, batch_end, batch_count;
-    size_t limit;        /* ids in one batch; shrinks when the server refuses without a name */
-    size_t pass_arrived; /* in this pass */
-    unsigned pass;
+    size_t limit;         /* ids in one batch; shrinks when the server refuses without a name */
+    size_t pass_arrived;  /* in this pass */
+    size_t batch_arrived; /* in this batch */
+    unsigned pass, breaks;
     bool alone; /* this pass sends single ids */
 };
 
@@ -145,6 +146,7 @@ size_t trove__rounds_next(struct trove__rounds *rounds, const struct trove_oid *
             break;
     } while (start_next_pass(rounds));
     *ret_ids = rounds->batch;
+    rounds->batch_arrived = 0;
     return rounds->batch_count;
 }
 
@@ -157,6 +159,11 @@ void trove__rounds_answered(struct trove__rounds *rounds)
             rounds->states[position] = ABSENT;
     }
     rounds->batch_start = rounds->batch_end;
+}
+
+bool trove__rounds_broke_off(struct trove__rounds *rounds)
+{
+    return rounds->batch_arrived > 0 && ++rounds->breaks < TROVE__ROUNDS_MAX;
 }
 
 bool trove__rounds_refused(struct trove__rounds *rounds, const struct trove_oid *id)
@@ -186,4 +193,5 @@ void trove__rounds_arrived(struct trove__rounds *rounds, const struct trove_oid 
         return;
     rounds->states[position] = ARRIVED;
     rounds->pass_arrived++;
+    rounds->batch_arrived++;
 }

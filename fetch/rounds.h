@@ -22,11 +22,14 @@ int trove__rounds_create(const struct trove_want *wants, size_t count, struct tr
 void trove__rounds_destroy(struct trove__rounds *rounds); /* NULL is fine */
 
 /* The batch to send now. Returns how many ids *RET_IDS (borrowed until the next call) has; 0: all is known.
- * The batch ends with one of the three calls below. */
+ * The batch ends with one of the four calls below. */
 size_t trove__rounds_next(struct trove__rounds *rounds, const struct trove_oid **ret_ids);
 
 /* Its answer has ended and was verified. */
 void trove__rounds_answered(struct trove__rounds *rounds);
+/* Its answer broke off. Returns true if the rest may be asked for again: it brought something, and it has not happened too
+ * often. */
+bool trove__rounds_broke_off(struct trove__rounds *rounds);
 /* The server refused it because of ID. Returns false if ID is not in the batch, and changes nothing. */
 bool trove__rounds_refused(struct trove__rounds *rounds, const struct trove_oid *id);
 /* The server refused it and did not say why. A batch of one: that id is what it refuses. */

@@ -89,7 +89,7 @@ static ssize_t fill(struct trove__session *session, struct trove__io *io, struct
         session->end += (size_t)got;
         session->answered = true;
     }
-    session->ended = got == 0 || got == -ECONNRESET || got == -EPIPE;
+    session->ended = got == 0 || got == -ECONNRESET || got == -EPIPE || got == -EIO;
     return got;
 }
 
@@ -347,6 +347,11 @@ bool trove__session_usable(const struct trove__session *session)
 bool trove__session_is_gone(const struct trove__session *session)
 {
     return session->ended && !session->answered && !session->transport->stateless;
+}
+
+bool trove__session_broke_off(const struct trove__session *session)
+{
+    return session->ended && session->answered;
 }
 
 bool trove__session_is_local(const struct trove__session *session)

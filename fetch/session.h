@@ -69,6 +69,8 @@ bool trove__session_usable(const struct trove__session *session);
 /* True when the connection ended instead of answering the last command: one that was idle before may have died then,
  * which says nothing about the command. */
 bool trove__session_is_gone(const struct trove__session *session);
+/* True when it ended in the middle of the last command's answer. */
+bool trove__session_broke_off(const struct trove__session *session);
 bool trove__session_is_local(
     const struct trove__session *session); /* a process we started on this machine */
 void trove__session_stats(const struct trove__session *session, struct trove__session_stats *ret);

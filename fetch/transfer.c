@@ -189,6 +189,8 @@ static int attempt(struct trove__transfer *transfer, bool whole_memory, bool *re
         status = attempt_with(transfer, pooled, bytes, args, err);
         *ret_again = reused && status < 0 && !transfer->is_refused &&
                      trove__session_is_gone(trove__pooled_session(pooled));
+        transfer->broke_off = status < 0 && !transfer->is_refused &&
+                              trove__session_broke_off(trove__pooled_session(pooled));
         trove__pool_give(git->pool, pooled);
     }
     trove__inflight_give(&git->inflight, bytes);
@@ -212,7 +214,7 @@ int trove__transfer_run(struct trove__transfer *transfer, const struct trove__fe
         again = false;
         local = (struct trove_error){0};
         transfer->is_refused = false;
-        transfer->got_pack = false;
+        transfer->got_pack = transfer->broke_off = false;
         status = attempt(transfer, whole_memory, &again, args, &local);
         if (!whole_memory && needs_more_memory(status, &local))
             whole_memory = again = true;

@@ -18,6 +18,8 @@ struct trove__transfer {
     /* After a failure. */
     bool is_refused; /* the server does not have REFUSED; -ENOENT */
     struct trove_oid refused;
+    bool
+        broke_off; /* the connection ended in the middle of the answer; what came before was given */
     bool got_pack; /* at least a byte of it came: it was no refusal of the request */
 };
 

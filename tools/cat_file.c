@@ -298,15 +298,6 @@ static int show_as_type(struct trove__tool *tool, enum trove_type type, const ch
 
 /* --- the command ------------------------------------------------------------------------------------------------- */
 
-/* Large batches cost a server little when it is on this machine, and a network much when they are small. */
-static void choose_batch_size(struct trove__tool *tool)
-{
-    uint32_t ids = 4096;
-
-    tool->cache_options.ids_per_request_min = ids;
-    tool->cache_options.ids_per_request_max = ids;
-}
-
 static int run_batch(const struct request *request)
 {
     struct trove__cat_batch_options batch = {
@@ -322,7 +313,7 @@ static int run_batch(const struct request *request)
         batch.format = "%(objectname) %(objecttype) %(objectsize)";
     if (trove__cat_format_check(batch.format, &batch.uses_rest, &err) < 0)
         return trove__fatal("%s", err.message);
-    choose_batch_size(request->tool);
+    request->tool->whole_batches = true;
     status = trove__tool_open(request->tool);
     return status != 0 ? status : trove__cat_batch(request->tool, &batch);
 }

@@ -258,6 +258,10 @@ static int open_cache(struct trove__tool *tool, struct trove_error *err)
     struct trove_options *options = &tool->cache_options;
     int status;
 
+    /* A large batch costs a server on this machine little. */
+    options->ids_per_request_max = trove_git_is_local(tool->git) ? 16384 : 4096;
+    if (tool->whole_batches)
+        options->ids_per_request_min = options->ids_per_request_max;
     options->hash = trove_git_hash(tool->git);
     options->source = trove_git_source(tool->git);
     status = trove_open(options, &tool->cache, err);

@@ -50,6 +50,7 @@ struct trove__tool {
     /* What open() will use; a command may adjust it before. */
     struct trove_git_options git_options;
     struct trove_options cache_options;
+    bool whole_batches; /* ids leave together however many they are, from the first request on */
 
     /* Opened. */
     struct trove_git *git;

@@ -79,11 +79,13 @@ static void relay(struct replay_peer *peer, int client)
     while ((got = read_either(peer, client, server, buffer, sizeof(buffer), &from)) > 0) {
         if (from == client && answering && peer->count == REPLAY_EXCHANGES_MAX)
             abort();
+        pthread_mutex_lock(&peer->lock);
         if (from == client && answering)
             peer->count++;
         answering = from == server;
         struct replay_exchange *exchange = &peer->exchanges[peer->count - 1];
         add_bytes(answering ? &exchange->answer : &exchange->request, buffer, (size_t)got);
+        pthread_mutex_unlock(&peer->lock);
         if (!send_all(from == client ? server : client, buffer, (size_t)got))
             break;
     }

@@ -27,10 +27,10 @@ struct replay_peer {
     unsigned port, upstream;
     bool speaks_first; /* plays the first answer to whoever connects, as a server behind ssh does */
     pthread_t thread;
-    struct replay_exchange exchanges[REPLAY_EXCHANGES_MAX]; /* written while recording */
+    pthread_mutex_t lock;                                   /* all below */
+    struct replay_exchange exchanges[REPLAY_EXCHANGES_MAX]; /* grow while recording only */
     size_t count;
-    pthread_mutex_t lock; /* all below */
-    size_t left;          /* bytes until the connection is cut; SIZE_MAX: never */
+    size_t left; /* bytes until the connection is cut; SIZE_MAX: never */
     bool was_cut, busy;
     pthread_cond_t idle;
 };

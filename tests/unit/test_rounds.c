@@ -172,6 +172,32 @@ static void rounds__refusals_without_a_name_halve_the_batch(void **state)
                     8 + 256); /* found by halving; what follows goes in small batches */
 }
 
+/* Goal: an answer that broke off is asked for again, without what it brought; one that brought nothing is not. */
+static void rounds__broken_off_answers_go_on(void **state)
+{
+    struct trove__rounds *rounds = make(WANTS);
+    const struct trove_oid *ids;
+    size_t n, left = WANTS;
+
+    (void)state;
+    for (unsigned i = 1; i < TROVE__ROUNDS_MAX; i++) {
+        struct trove_oid first;
+        assert_int_equal(trove__rounds_next(rounds, &ids), left);
+        first = ids[0];
+        trove__rounds_arrived(rounds, &first);
+        left--;
+        assert_true(trove__rounds_broke_off(rounds));
+    }
+    n = trove__rounds_next(rounds, &ids);
+    assert_int_equal(n, left);
+    assert_false(trove__rounds_broke_off(rounds)); /* nothing came */
+    assert_int_equal(trove__rounds_next(rounds, &ids), left);
+    struct trove_oid last = ids[0];
+    trove__rounds_arrived(rounds, &last);
+    assert_false(trove__rounds_broke_off(rounds)); /* too often */
+    trove__rounds_destroy(rounds);
+}
+
 static void rounds__one_id_asked_twice_counts_once(void **state)
 {
     struct trove_want wants[3] = {{.id = id_of(1)}, {.id = id_of(2)}, {.id = id_of(1)}};
@@ -206,6 +232,7 @@ int main(void)
         cmocka_unit_test(rounds__what_never_comes_in_company_goes_alone),
         cmocka_unit_test(rounds__bogus_ids_are_taken_out),
         cmocka_unit_test(rounds__refusals_without_a_name_halve_the_batch),
+        cmocka_unit_test(rounds__broken_off_answers_go_on),
         cmocka_unit_test(rounds__one_id_asked_twice_counts_once),
         cmocka_unit_test(rounds__the_last_want_leaves_first),
     };
