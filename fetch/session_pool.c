@@ -6,8 +6,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <time.h>
 
 #include "core/memory.h"
+
+#define NS_PER_S 1000000000
+#define WAIT_MAX_NS (NS_PER_S / 4)
 
 struct trove__pooled {
     struct trove__session *session;
@@ -19,8 +23,10 @@ struct trove__pool {
     char *url;
     struct trove__session_options options;
     pthread_mutex_t lock;           /* all below */
+    pthread_cond_t given;           /* one was given back */
     struct trove__pooled *sessions; /* idle and taken */
     unsigned idle_count;
+    int64_t connect_ns;                 /* what opening the last one took */
     struct trove__session_stats closed; /* of sessions that are gone */
 };
 
@@ -28,6 +34,7 @@ int trove__pool_create(const char *url, const struct trove__session_options *opt
                        struct trove__pool **ret_pool)
 {
     struct trove__pool *pool = trove__calloc(1, sizeof(*pool));
+    pthread_condattr_t attributes;
 
     if (pool == NULL)
         return -ENOMEM;
@@ -38,6 +45,10 @@ int trove__pool_create(const char *url, const struct trove__session_options *opt
     }
     pool->options = *options;
     pthread_mutex_init(&pool->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->given, &attributes);
+    pthread_condattr_destroy(&attributes);
     *ret_pool = pool;
     return 0;
 }
@@ -57,19 +68,45 @@ void trove__pool_destroy(struct trove__pool *pool)
         pool->sessions = pooled->next;
         free_pooled(pooled);
     }
+    pthread_cond_destroy(&pool->given);
     pthread_mutex_destroy(&pool->lock);
     trove__free(pool->url);
     trove__free(pool);
 }
 
-static struct trove__pooled *take_idle(struct trove__pool *pool)
+static struct trove__pooled *find_idle_locked(const struct trove__pool *pool)
+{
+    struct trove__pooled *pooled = pool->sessions;
+
+    while (pooled != NULL && !pooled->idle)
+        pooled = pooled->next;
+    return pooled;
+}
+
+/* Waits for one that is taken as long as opening another would take: an object wakes whoever waits for it before the
+ * answer that brought it has ended, and what is asked for next would find no connection free. */
+static struct trove__pooled *await_idle_locked(struct trove__pool *pool, int64_t deadline_ns)
+{
+    int64_t wait_ns = pool->connect_ns < WAIT_MAX_NS ? pool->connect_ns : WAIT_MAX_NS;
+    int64_t end_ns = trove_now_ns() + wait_ns;
+    struct trove__pooled *pooled;
+
+    if (end_ns > deadline_ns)
+        end_ns = deadline_ns;
+    while ((pooled = find_idle_locked(pool)) == NULL && pool->sessions != NULL) {
+        struct timespec at = {.tv_sec = end_ns / NS_PER_S, .tv_nsec = end_ns % NS_PER_S};
+        if (pthread_cond_timedwait(&pool->given, &pool->lock, &at) != 0)
+            return find_idle_locked(pool);
+    }
+    return pooled;
+}
+
+static struct trove__pooled *take_idle(struct trove__pool *pool, const struct trove_until *until)
 {
     struct trove__pooled *pooled;
 
     pthread_mutex_lock(&pool->lock);
-    pooled = pool->sessions;
-    while (pooled != NULL && !pooled->idle)
-        pooled = pooled->next;
+    pooled = await_idle_locked(pool, until != NULL ? until->deadline_ns : TROVE_NO_DEADLINE);
     if (pooled != NULL) {
         pooled->idle = false;
         pool->idle_count--;
@@ -82,6 +119,7 @@ static int open_another(struct trove__pool *pool, const struct trove_until *unti
                         struct trove__pooled **ret, struct trove_error *err)
 {
     struct trove__pooled *pooled = trove__calloc(1, sizeof(*pooled));
+    int64_t start_ns = trove_now_ns();
     int status;
 
     if (pooled == NULL)
@@ -92,6 +130,7 @@ static int open_another(struct trove__pool *pool, const struct trove_until *unti
         return status;
     }
     pthread_mutex_lock(&pool->lock);
+    pool->connect_ns = trove_now_ns() - start_ns;
     pooled->next = pool->sessions;
     pool->sessions = pooled;
     pthread_mutex_unlock(&pool->lock);
@@ -102,7 +141,7 @@ static int open_another(struct trove__pool *pool, const struct trove_until *unti
 int trove__pool_take(struct trove__pool *pool, const struct trove_until *until,
                      struct trove__pooled **ret, bool *ret_reused, struct trove_error *err)
 {
-    struct trove__pooled *pooled = take_idle(pool);
+    struct trove__pooled *pooled = take_idle(pool, until);
 
     *ret_reused = pooled != NULL;
     if (pooled == NULL)
@@ -145,6 +184,7 @@ void trove__pool_give(struct trove__pool *pool, struct trove__pooled *pooled)
     } else {
         unlink_locked(pool, pooled);
     }
+    pthread_cond_signal(&pool->given);
     pthread_mutex_unlock(&pool->lock);
     if (!keep)
         free_pooled(pooled);

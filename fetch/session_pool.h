@@ -17,7 +17,7 @@ int trove__pool_create(const char *url, const struct trove__session_options *opt
 /* Closes every session; none may be taken. NULL is fine. */
 void trove__pool_destroy(struct trove__pool *pool);
 
-/* A session for one thread: an idle one, or a new one. *RET_REUSED tells which: an idle connection may have died
+/* A session for one thread: an idle one, one that is given back before another could be opened, or a new one. *RET_REUSED tells which: an idle connection may have died
  * meanwhile. Own: given back by trove__pool_give(). */
 int trove__pool_take(struct trove__pool *pool, const struct trove_until *until,
                      struct trove__pooled **ret, bool *ret_reused, struct trove_error *err);

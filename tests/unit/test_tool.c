@@ -123,10 +123,11 @@ static void tool__request_plans(void **state)
         status = run("--stats=json -C '%s' grep -c one %s", url, arguments);
         assert_in_range(status, 0, 1);
         if (figure("requests") != cases[i].requests ||
-            figure("round_trips") != 1 + cases[i].refs + cases[i].requests)
+            figure("round_trips") != figure("connections") + cases[i].refs + cases[i].requests)
             fail_msg("%s: %lu requests, %lu round trips", arguments, figure("requests"),
                      figure("round_trips"));
-        assert_int_equal(figure("connections"), 1);
+        /* Where the machine is busy, the second of two requests may not wait for the first to end. */
+        assert_in_range(figure("connections"), 1, cases[i].requests);
         if (cases[i].objects != NULL) {
             char *count = peer_output("git -C '%s' %s | cut -d' ' -f1 | sort -u | wc -l", url,
                                       cases[i].objects);
