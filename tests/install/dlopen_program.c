@@ -2,7 +2,8 @@
 /*
  * dlopen_program.c - loads libtrove.so, uses it and unloads it, over and over: dlopen_program LIBRARY URL REVISION TEXT
  *
- * Each round a thread that lives on has used the library, so that its exit runs after dlclose().
+ * Each round a thread that lives on has used the library, so that its exit runs after dlclose(). Some rounds, the last among
+ * them, leave a cache open: its fetch threads are there while the library is unloaded, loaded again, and the process exits.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -12,6 +13,7 @@
 #include <trove/trove.h>
 
 #define ROUNDS 20
+#define LEAVES_OPEN(round) ((round) % 5 == 4)
 
 static void fail(const char *what)
 {
@@ -34,10 +36,11 @@ static void *symbol(void *library, const char *name)
 struct round {
     void *library;
     char **argv;
+    bool leave_open;
     pthread_barrier_t used, unloaded;
 };
 
-static void use(void *library, char **argv)
+static void use(void *library, char **argv, bool leave_open)
 {
     LOAD(library, trove_options_init);
     LOAD(library, trove_git_open);
@@ -69,6 +72,8 @@ static void use(void *library, char **argv)
     if (strcmp(trove_object_data_(result.object), argv[4]) != 0)
         fail("the object has other bytes");
     trove_unpin_(result.object);
+    if (leave_open)
+        return;
     trove_git_close_(git);
     if (trove_close_(cache, NULL) != 0)
         fail("close");
@@ -78,7 +83,7 @@ static void *thread(void *argument)
 {
     struct round *round = argument;
 
-    use(round->library, round->argv);
+    use(round->library, round->argv, round->leave_open);
     pthread_barrier_wait(&round->used);
     pthread_barrier_wait(&round->unloaded);
     return NULL;
@@ -89,7 +94,7 @@ int main(int argc, char **argv)
     if (argc != 5)
         fail("usage: LIBRARY URL REVISION TEXT");
     for (int i = 0; i < ROUNDS; i++) {
-        struct round round = {.argv = argv};
+        struct round round = {.argv = argv, .leave_open = LEAVES_OPEN(i)};
         pthread_t other;
 
         round.library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
@@ -99,7 +104,7 @@ int main(int argc, char **argv)
         pthread_barrier_init(&round.unloaded, NULL, 2);
         if (pthread_create(&other, NULL, thread, &round) != 0)
             fail("thread");
-        use(round.library, argv);
+        use(round.library, argv, round.leave_open);
         pthread_barrier_wait(&round.used);
         if (dlclose(round.library) != 0)
             fail(dlerror());

@@ -9,8 +9,13 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 
 DESTDIR=$work cmake --install "$build" --prefix /usr/local >/dev/null
 prefix=$work/usr/local
-export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
 [ -x "$prefix/bin/trove" ] || fail "no program"
+[ -f "$prefix/share/man/man1/trove.1" ] && [ -f "$prefix/share/man/man3/libtrove.3" ] || fail "no manual pages"
+# The same straight into a folder: not a byte differs, so nothing installed knows where it was put.
+cmake --install "$build" --prefix "$work/straight" >/dev/null
+diff -r "$prefix" "$work/straight" >&2 || fail "what is installed depends on the prefix"
+grep -rl "$work\|$root" "$prefix/lib/pkgconfig" "$prefix/include" && fail "a path of this machine is installed"
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
 
 # --- the headers stand alone, in C and in C++
 for header in "$prefix"/include/trove/*.h; do
@@ -38,6 +43,12 @@ for library in libtrove libtrove-core; do
     ldd -r "$file" 2>&1 | grep -E 'undefined|not found' && fail "$library: loose ends"
     ldd "$file" | grep jemalloc && fail "$library links jemalloc"
 done
+for library in libtrove libtrove-core; do
+    nm --defined-only --extern-only "$prefix/lib/$library.a" 2>/dev/null | awk 'NF == 3 {print $3}' | sort -u >"$work/static"
+    [ "$(wc -l <"$work/static")" -gt 40 ] || fail "$library.a: found too few names"
+    comm -12 "$work/declared" "$work/static" | grep -q . || fail "$library.a has no public name"
+    comm -13 "$work/declared" "$work/static" | grep -v '^trove__' && fail "$library.a has names that are neither public nor trove__"
+done
 needed "$prefix/lib/libtrove-core.so" | grep -vE '^(liburcu-(bp|common)\.so\.|libc\.so\.6|ld-linux)' &&
     fail "libtrove-core.so needs more than liburcu-bp and the C library"
 tls=$(($(readelf -lW "$prefix/lib/libtrove.so" | awk '$1 == "TLS" {print $6}') + 0))
@@ -53,12 +64,15 @@ sed -n '/^```c$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$work/example.c"
 [ "$(wc -l <"$work/example.c")" -ge 20 ] || fail "no example in README.md"
 flags="-O2 -Wall -Wextra -Werror"
 
-as_static() { sed -E 's/-l(trove[a-z-]*)/-l:lib\1.a/g'; } # the same words, with the static library in its place
 gcc $flags "$work/example.c" -o "$work/shared" $(pkg-config --cflags --libs trove)
-gcc $flags "$work/example.c" -o "$work/static" $(pkg-config --cflags trove) $(pkg-config --static --libs trove | as_static)
 gcc $flags "$root/tests/install/core_program.c" -o "$work/core-shared" $(pkg-config --cflags --libs trove-core)
-gcc $flags "$root/tests/install/core_program.c" -o "$work/core-static" $(pkg-config --cflags trove-core) \
-    $(pkg-config --static --libs trove-core | as_static)
+# Where only the static libraries are, the linker takes these.
+mkdir "$work/only-static"
+cp -r "$prefix/include" "$prefix/lib" "$work/only-static/"
+rm "$work"/only-static/lib/*.so*
+static() { PKG_CONFIG_PATH=$work/only-static/lib/pkgconfig pkg-config --static --cflags --libs "$1"; }
+gcc $flags "$work/example.c" -o "$work/static" $(static trove)
+gcc $flags "$root/tests/install/core_program.c" -o "$work/core-static" $(static trove-core)
 gcc $flags "$root/tests/install/dlopen_program.c" -o "$work/dlopen" -I"$prefix/include" -pthread -ldl
 
 for way in shared static; do
@@ -68,5 +82,5 @@ done
 needed "$work/static" | grep trove && fail "the static program needs a shared libtrove"
 "$work/dlopen" "$prefix/lib/libtrove.so" "$repository" HEAD:greeting 'hello from far away
 ' || fail "dlopen and dlclose"
-[ "$("$prefix/bin/trove" -C "$repository" grep -n hello)" = "HEAD:greeting:1:hello from far away" ] || fail "the program"
+[ "$(env -u LD_LIBRARY_PATH "$prefix/bin/trove" -C "$repository" grep -n hello)" = "HEAD:greeting:1:hello from far away" ] || fail "the program"
 echo "installed: $(wc -l <"$work/exported") functions, $tls bytes of thread-local storage"
