@@ -130,10 +130,12 @@ static int end_answer(struct trove__session *session, struct trove__io *io, stru
     return 0;
 }
 
-/* Sends what REQUEST holds. The buffer is empty between commands. */
-static int send_command(struct trove__session *session, struct trove__io *io,
-                        struct trove_error *err)
+/* Begins a command: sends what REQUEST holds, within UNTIL. The buffer is empty between commands. */
+static int send_command(struct trove__session *session, const struct trove_until *until,
+                        struct trove__io *io, struct trove_error *err)
 {
+    trove__io_begin(io, until, session->options.low_speed_bytes,
+                    session->options.low_speed_seconds);
     session->start = session->end = 0;
     session->answered = session->ended = false;
     trove__add_relaxed(&session->counters.round_trips, 1);
@@ -424,9 +426,7 @@ int trove__session_ls_refs(struct trove__session *session, const char *const *pr
         result = trove__build_ls_refs(&session->request, &session->caps, prefixes, err);
     if (result < 0)
         return result;
-    trove__io_begin(&io, until, session->options.low_speed_bytes,
-                    session->options.low_speed_seconds);
-    result = send_command(session, &io, &why);
+    result = send_command(session, until, &io, &why);
     if (result == 0)
         result = read_refs(session, &call, &io, &why);
     if (result == 0 && call.stopped != 0)
@@ -493,9 +493,7 @@ int trove__session_fetch(struct trove__session *session, const struct trove__fet
         result = trove__build_fetch(&session->request, &session->caps, args, err);
     if (result < 0)
         return result;
-    trove__io_begin(&io, until, session->options.low_speed_bytes,
-                    session->options.low_speed_seconds);
-    result = send_command(session, &io, &why);
+    result = send_command(session, until, &io, &why);
     if (result == 0)
         result = read_fetch(session, &reader, events, &io, &why);
     if (result < 0 && reader.is_refused && ret_refused != NULL)

@@ -5,19 +5,12 @@
  */
 #include "fetch/commit.h"
 #include "fetch/tag.h"
+#include "fuzz.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Checks that the object has "KEY<ID>\n" at *AT, hex digits in either case, and moves on. */
 static void expect(const uint8_t *data, size_t size, size_t *at, enum trove_algo algo,

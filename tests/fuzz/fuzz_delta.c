@@ -6,12 +6,11 @@
  * Input: one byte, the size of the base (times 64), then the delta. The sanitizers watch both ends of both buffers.
  */
 #include "fetch/delta.h"
+#include "fuzz.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { RESULT_MAX = 1 << 20, GUARD = 0x5a };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,37 +4,30 @@
  * behind the end, pack bytes only from a pack, chatter within its limit, every failure says why, a refused id is in the text.
  */
 #include "fetch/protocol.h"
+#include "fuzz.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool good)
-{
-    if (!good)
-        abort();
-}
 
 static void check_item(const struct trove__fetch_item *item, const struct trove__pkt *pkt)
 {
     bool has_bytes = item->kind == TROVE__FETCH_PACK || item->kind == TROVE__FETCH_PROGRESS;
 
-    check(item->kind <= TROVE__FETCH_END);
+    CHECK(item->kind <= TROVE__FETCH_END);
     if (has_bytes) {
-        check(pkt->kind == TROVE__PKT_DATA && item->size + 1 == pkt->size);
-        check(item->data == pkt->data + 1);
-        check(pkt->data[0] == (item->kind == TROVE__FETCH_PACK ? 1 : 2));
+        CHECK(pkt->kind == TROVE__PKT_DATA && item->size + 1 == pkt->size);
+        CHECK(item->data == pkt->data + 1);
+        CHECK(pkt->data[0] == (item->kind == TROVE__FETCH_PACK ? 1 : 2));
     }
-    check(item->kind != TROVE__FETCH_END || pkt->kind == TROVE__PKT_FLUSH);
+    CHECK(item->kind != TROVE__FETCH_END || pkt->kind == TROVE__PKT_FLUSH);
 }
 
 static void check_failure(const struct trove__fetch_reader *reader, int result,
                           const struct trove_error *err)
 {
-    check(err->code == result && err->message[0] != '\0');
-    check(result == -EPROTO || result == -EFBIG || result == -EIO || result == -ENOENT);
-    check((result == -ENOENT) == reader->is_refused);
+    CHECK(err->code == result && err->message[0] != '\0');
+    CHECK(result == -EPROTO || result == -EFBIG || result == -EIO || result == -ENOENT);
+    CHECK((result == -ENOENT) == reader->is_refused);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -64,12 +57,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 chatter += item.size;
         }
     }
-    check(chatter <= limits.max_progress_bytes);
+    CHECK(chatter <= limits.max_progress_bytes);
     if (result < 0)
         check_failure(&reader, result, &err);
     if (item.kind == TROVE__FETCH_END) {
         pkt = (struct trove__pkt){.kind = TROVE__PKT_FLUSH};
-        check(trove__fetch_reader_feed(&reader, &pkt, &item, &err) == -EPROTO);
+        CHECK(trove__fetch_reader_feed(&reader, &pkt, &item, &err) == -EPROTO);
     }
     return 0;
 }

@@ -7,12 +7,11 @@
  * line. Patterns that make the C library's own engine explode are left out: nested intervals (`+` is
  * one), which double their operand each, and back references.
  */
+#include "fuzz.h"
 #include "grep/match.h"
 #include <locale.h>
 #include <stdint.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define TEXT_MAX 2048
 

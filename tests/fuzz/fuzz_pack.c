@@ -7,6 +7,7 @@
  * pack_checked.h; a pack read in pieces ends as the same pack read whole, with the same objects.
  */
 #include "fetch/digest.h"
+#include "fuzz.h"
 #include "pack_checked.h"
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +29,6 @@ static void mend(enum trove_algo algo, uint8_t *bytes, size_t size)
     trove__digest_final(&digest, &sum);
     memcpy(bytes + size - sum_size, sum.bytes, sum_size);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -11,6 +11,7 @@
  * come to the same end, and, when it is success, to the same objects.
  */
 #include "../support/pack_builder.h"
+#include "fuzz.h"
 #include "pack_checked.h"
 #include <errno.h>
 #include <string.h>
@@ -165,8 +166,6 @@ static void build(struct pack_builder *pack, struct entry *entries, size_t count
     }
     pack_end(pack);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

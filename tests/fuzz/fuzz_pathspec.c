@@ -5,20 +5,11 @@
  * Properties: a file that is selected lies in folders that are looked into; a spec that is everything selects everything;
  * an exclusion of a spec, alone, selects just what the spec does not; reading and matching depend on nothing else.
  */
+#include "fuzz.h"
 #include "grep/pathspec.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 enum { SPEC_MAX = 256, PATH_LENGTH_MAX = 256 };
 
@@ -80,8 +71,8 @@ static void check_exclusion(const char *spec, const char *path, size_t length, b
         return;
     snprintf(excluded, sizeof(excluded), ":(exclude)%s", spec);
     pathspec = parse(excluded, -1);
-    REQUIRE(pathspec != NULL);
-    REQUIRE(selects(pathspec, path, length) == !selected);
+    CHECK(pathspec != NULL);
+    CHECK(selects(pathspec, path, length) == !selected);
     trove__pathspec_destroy(pathspec);
 }
 
@@ -93,12 +84,12 @@ static void check(const char *spec, const char *path, size_t length, int max_dep
     if (pathspec == NULL)
         return;
     selected = selects(pathspec, path, length);
-    REQUIRE(selected == selects(pathspec, path, length));
+    CHECK(selected == selects(pathspec, path, length));
     /* Without a limit of depth no file is selected in a folder that is not looked into. */
     if (max_depth < 0)
-        REQUIRE(selected == (match(pathspec, path, length, false) != TROVE__INTEREST_NO));
+        CHECK(selected == (match(pathspec, path, length, false) != TROVE__INTEREST_NO));
     if (trove__pathspec_everything(pathspec))
-        REQUIRE(selected);
+        CHECK(selected);
     if (max_depth < 0)
         check_exclusion(spec, path, length, selected);
     trove__pathspec_destroy(pathspec);

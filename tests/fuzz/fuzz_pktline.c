@@ -4,17 +4,10 @@
  * is wrong in the same way; text made visible holds no control byte.
  */
 #include "fetch/pktline.h"
+#include "fuzz.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool good)
-{
-    if (!good)
-        abort();
-}
 
 /* The frame at DATA, USED bytes long, written again; hex digits may have been upper case. */
 static void check_again(const struct trove__pkt *pkt, size_t used)
@@ -31,10 +24,10 @@ static void check_again(const struct trove__pkt *pkt, size_t used)
         trove__pkt_delim(&out);
     else
         trove__bytes_add(&out, "0002", 4);
-    check(!out.failed && out.size == used);
-    check(trove__pkt_parse(out.data, out.size, &again, &again_used) == 0);
-    check(again.kind == pkt->kind && again.size == pkt->size && again_used == used);
-    check(pkt->size == 0 || memcmp(again.data, pkt->data, pkt->size) == 0);
+    CHECK(!out.failed && out.size == used);
+    CHECK(trove__pkt_parse(out.data, out.size, &again, &again_used) == 0);
+    CHECK(again.kind == pkt->kind && again.size == pkt->size && again_used == used);
+    CHECK(pkt->size == 0 || memcmp(again.data, pkt->data, pkt->size) == 0);
     trove__bytes_free(&out);
 }
 
@@ -44,14 +37,14 @@ static void check_visible(const uint8_t *data, size_t size)
     size_t length = trove__visible(text, sizeof(text), data, size, 3);
     unsigned lines = 0;
 
-    check(length < sizeof(text) && text[length] == '\0');
+    CHECK(length < sizeof(text) && text[length] == '\0');
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
-        check(c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f));
-        check(!(c == 0xc2 && (unsigned char)text[i + 1] < 0xa0)); /* C1 as UTF-8 */
+        CHECK(c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f));
+        CHECK(!(c == 0xc2 && (unsigned char)text[i + 1] < 0xa0)); /* C1 as UTF-8 */
         lines += c == '\n';
     }
-    check(lines < 3);
+    CHECK(lines < 3);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -65,12 +58,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t shorter = used - 1, ignored;
         struct trove__pkt cut;
 
-        check(used >= 4 && used <= size - offset && used <= TROVE__PKT_MAX_BYTES);
-        check(trove__pkt_parse(data + offset, shorter, &cut, &ignored) == -EAGAIN);
-        check(trove__pkt_line(pkt).size <= pkt.size);
+        CHECK(used >= 4 && used <= size - offset && used <= TROVE__PKT_MAX_BYTES);
+        CHECK(trove__pkt_parse(data + offset, shorter, &cut, &ignored) == -EAGAIN);
+        CHECK(trove__pkt_line(pkt).size <= pkt.size);
         check_again(&pkt, used);
         offset += used;
     }
-    check(result == -EAGAIN || result == -EPROTO);
+    CHECK(result == -EAGAIN || result == -EPROTO);
     return 0;
 }

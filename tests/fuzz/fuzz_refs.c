@@ -4,23 +4,16 @@
  * byte and end where they say; limits hold; every failure says why.
  */
 #include "fetch/protocol.h"
+#include "fuzz.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool good)
-{
-    if (!good)
-        abort();
-}
-
 static void check_name(const char *name)
 {
-    check(strlen(name) <= TROVE__REF_MAX_BYTES);
+    CHECK(strlen(name) <= TROVE__REF_MAX_BYTES);
     for (; *name != '\0'; name++)
-        check((unsigned char)*name >= 0x20 && *name != 0x7f);
+        CHECK((unsigned char)*name >= 0x20 && *name != 0x7f);
 }
 
 /* Reads an advertisement; *OFFSET stands behind it. */
@@ -37,13 +30,13 @@ static int read_caps(const uint8_t *data, size_t size, size_t *offset,
         *offset += used;
         result = trove__caps_reader_feed(&reader, &pkt, &err);
     }
-    check(result >= 0 || err.message[0] != '\0');
+    CHECK(result >= 0 || err.message[0] != '\0');
     if (result == 1) {
-        check(reader.caps.ls_refs && reader.caps.fetch);
-        check(reader.caps.algo == TROVE_SHA1 || reader.caps.algo == TROVE_SHA256);
+        CHECK(reader.caps.ls_refs && reader.caps.fetch);
+        CHECK(reader.caps.algo == TROVE_SHA1 || reader.caps.algo == TROVE_SHA256);
         *ret_algo = reader.caps.algo;
     }
-    check(reader.count <= limits->max_caps + 1);
+    CHECK(reader.count <= limits->max_caps + 1);
     return result;
 }
 
@@ -56,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t offset = 0, used;
     int result = 0;
 
-    check(reader != NULL);
+    CHECK(reader != NULL);
     trove__wire_limits_init(&limits);
     limits.max_refs = 50;
     reader->limits = &limits;
@@ -68,17 +61,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         offset += used;
         result = trove__refs_reader_feed(reader, &pkt, &ref, &err);
-        check(result == 0 || ref.name == NULL);
+        CHECK(result == 0 || ref.name == NULL);
         if (result == 0) {
-            check(ref.name[0] != '\0');
+            CHECK(ref.name[0] != '\0');
             check_name(ref.name);
             check_name(ref.symref_target);
             for (size_t i = trove_oid_bytes(reader->algo); i < TROVE_OID_BYTES_MAX; i++)
-                check(ref.id.bytes[i] == 0 && ref.peeled.bytes[i] == 0);
+                CHECK(ref.id.bytes[i] == 0 && ref.peeled.bytes[i] == 0);
         }
     }
-    check(result >= 0 || err.message[0] != '\0');
-    check(reader->count <= limits.max_refs + 1);
+    CHECK(result >= 0 || err.message[0] != '\0');
+    CHECK(reader->count <= limits.max_refs + 1);
     free(reader);
     return 0;
 }

@@ -4,18 +4,11 @@
  * understood, written out again, is understood the same way.
  */
 #include "fetch/revision_syntax.h"
+#include "fuzz.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Writes STEP as git's manual does. */
 static void write_step(FILE *out, const struct trove__revision_step *step)

@@ -4,17 +4,10 @@
  * exactly when its end is reached; looking an entry's own name up finds an entry of that name as long as names ascend.
  */
 #include "fetch/tree.h"
+#include "fuzz.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_find(enum trove_algo algo, const uint8_t *data, size_t size,
                        const struct trove__tree_entry *wanted)

@@ -4,24 +4,17 @@
  * stands in the text, and what a shell gets quoted it gives back.
  */
 #include "fetch/url.h"
+#include "fuzz.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool good)
-{
-    if (!good)
-        abort();
-}
 
 static void check_part(const char *part, bool may_begin_with_dash)
 {
     if (part == NULL)
         return;
-    check(may_begin_with_dash || part[0] != '-');
-    check(strpbrk(part, "\r\n") == NULL);
+    CHECK(may_begin_with_dash || part[0] != '-');
+    CHECK(strpbrk(part, "\r\n") == NULL);
 }
 
 /* What a shell makes of QUOTED is TEXT. */
@@ -33,38 +26,38 @@ static void check_quoted(const char *text)
 
     trove__shell_quote(&out, text);
     at = trove__bytes_text(&out);
-    check(at != NULL);
+    CHECK(at != NULL);
     for (; *at != '\0'; at++) {
         if (*at == '\'') {
             inside = !inside;
         } else if (!inside) {
-            check(*at == '\\' && at[1] == *text);
+            CHECK(*at == '\\' && at[1] == *text);
             at++;
             text++;
         } else {
-            check(*at == *text++);
+            CHECK(*at == *text++);
         }
     }
-    check(!inside && *text == '\0');
+    CHECK(!inside && *text == '\0');
     trove__bytes_free(&out);
 }
 
 static void check_url(const struct trove__url *url)
 {
-    check(url->scheme >= TROVE__LOCAL && url->scheme <= TROVE__HTTPS);
-    check(url->path != NULL && url->path[0] != '\0');
-    check((url->host != NULL) == (url->scheme != TROVE__LOCAL));
+    CHECK(url->scheme >= TROVE__LOCAL && url->scheme <= TROVE__HTTPS);
+    CHECK(url->path != NULL && url->path[0] != '\0');
+    CHECK((url->host != NULL) == (url->scheme != TROVE__LOCAL));
     check_part(url->path, false);
     check_part(url->host, false);
     check_part(url->user, false);
     check_part(url->password, true);
     check_part(url->text, url->scheme == TROVE__LOCAL);
-    check(url->port == NULL || (atoi(url->port) > 0 && atoi(url->port) < 65536));
+    CHECK(url->port == NULL || (atoi(url->port) > 0 && atoi(url->port) < 65536));
     if (url->scheme == TROVE__HTTP || url->scheme == TROVE__HTTPS) {
         const char *rest = strstr(url->text, "://") + 3;
-        check(memchr(rest, '@', strcspn(rest, "/?#")) == NULL);
+        CHECK(memchr(rest, '@', strcspn(rest, "/?#")) == NULL);
     } else {
-        check(url->password == NULL);
+        CHECK(url->password == NULL);
     }
     check_quoted(url->path);
 }
@@ -76,18 +69,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct trove_error err = {0};
     int result;
 
-    check(text != NULL);
+    CHECK(text != NULL);
     memcpy(text, data, size);
     text[size] = '\0';
     result = trove__url_parse(text, &url, &err);
-    check(result == 0 || (result == -EINVAL && err.message[0] != '\0'));
+    CHECK(result == 0 || (result == -EINVAL && err.message[0] != '\0'));
     if (result == 0) {
         struct trove__url again;
 
         check_url(&url);
         /* The text that stands for it means the same place. */
-        check(trove__url_parse(url.text, &again, NULL) == 0);
-        check(strcmp(again.path, url.path) == 0 && again.scheme == url.scheme);
+        CHECK(trove__url_parse(url.text, &again, NULL) == 0);
+        CHECK(strcmp(again.path, url.path) == 0 && again.scheme == url.scheme);
         trove__url_follow(&again, &url);
         trove__url_clear(&again);
         trove__url_clear(&url);

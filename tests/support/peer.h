@@ -50,6 +50,28 @@ struct peer_step {
     const void *bytes;
     size_t size;
 };
+/* Steps as a script writes them. */
+#define SAY(text)                                                                                  \
+    {                                                                                              \
+        PEER_SEND, text, sizeof(text) - 1                                                          \
+    }
+#define DRIP(text)                                                                                 \
+    {                                                                                              \
+        PEER_DRIP, text, sizeof(text) - 1                                                          \
+    }
+#define AFTER(text)                                                                                \
+    {                                                                                              \
+        PEER_READ_UNTIL, text, sizeof(text) - 1                                                    \
+    }
+#define HANG                                                                                       \
+    {                                                                                              \
+        PEER_HANG, NULL, 0                                                                         \
+    }
+#define CLOSE                                                                                      \
+    {                                                                                              \
+        PEER_CLOSE, NULL, 0                                                                        \
+    }
+
 struct peer_script {
     const struct peer_step *steps; /* up to PEER_CLOSE */
     int listener;

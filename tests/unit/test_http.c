@@ -20,20 +20,8 @@
 #define PACK_TYPE "Content-Type: application/x-git-upload-pack-result\r\n"
 #define GET_OK "HTTP/1.1 200 OK\r\n" CAPS_TYPE "Content-Length: 55\r\n\r\n" CAPS
 #define PACK "000dpackfile\n0009\1PACK0000"
-#define SAY(text)                                                                                  \
-    {                                                                                              \
-        PEER_SEND, text, sizeof(text) - 1                                                          \
-    }
-#define AFTER(text)                                                                                \
-    {                                                                                              \
-        PEER_READ_UNTIL, text, sizeof(text) - 1                                                    \
-    }
 #define GET AFTER("\r\n\r\n")
 #define POST AFTER("done\n0000")
-#define CLOSE                                                                                      \
-    {                                                                                              \
-        PEER_CLOSE, NULL, 0                                                                        \
-    }
 
 static const struct trove__session_options options = {1000, 30};
 static char *dir;

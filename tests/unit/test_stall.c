@@ -32,22 +32,6 @@
 #define HTTP_POST                                                                                  \
     "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\n"                    \
     "Content-Length: 100000\r\n\r\n"
-#define SAY(text)                                                                                  \
-    {                                                                                              \
-        PEER_SEND, text, sizeof(text) - 1                                                          \
-    }
-#define DRIP(text)                                                                                 \
-    {                                                                                              \
-        PEER_DRIP, text, sizeof(text) - 1                                                          \
-    }
-#define AFTER(text)                                                                                \
-    {                                                                                              \
-        PEER_READ_UNTIL, text, sizeof(text) - 1                                                    \
-    }
-#define HANG                                                                                       \
-    {                                                                                              \
-        PEER_HANG, NULL, 0                                                                         \
-    }
 
 static const struct {
     const char *name, *scheme;

@@ -244,18 +244,6 @@ static void tool__all_ids(void **state)
 #define REFS                                                                                       \
     "0032"                                                                                         \
     "1111111111111111111111111111111111111111 HEAD\n0000"
-#define SAY(text)                                                                                  \
-    {                                                                                              \
-        PEER_SEND, text, sizeof(text) - 1                                                          \
-    }
-#define AFTER(text)                                                                                \
-    {                                                                                              \
-        PEER_READ_UNTIL, text, sizeof(text) - 1                                                    \
-    }
-#define HANG                                                                                       \
-    {                                                                                              \
-        PEER_HANG, NULL, 0                                                                         \
-    }
 
 /* Goal: a server that says nothing more, at each stage, ends the program with 128 and a word about why. */
 static void tool__limits(void **state)

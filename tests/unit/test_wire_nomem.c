@@ -15,14 +15,6 @@
 
 #define CAPS "000eversion 2\n000cls-refs\n0019fetch=shallow filter\n0000"
 #define PACK "000dpackfile\n0009\1PACK0000"
-#define SAY(text)                                                                                  \
-    {                                                                                              \
-        PEER_SEND, text, sizeof(text) - 1                                                          \
-    }
-#define AFTER(text)                                                                                \
-    {                                                                                              \
-        PEER_READ_UNTIL, text, sizeof(text) - 1                                                    \
-    }
 
 static char *dir;
 
