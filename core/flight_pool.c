@@ -15,7 +15,7 @@
  *            E3 space        pool_give() seq_cst -> trove__flight_pool_watch() seq_cst   a store-load pair: either the giver sees
  *                            the waiter, or the waiter sees what was given
  * PROGRESS   take, give, at are lock-free but for the allocator; watch wait-free.
- * TESTS      tests/unit/test_flight_table.c (I2), tests/stress/test_flight_stress.c
+ * TESTS      tests/stress/test_flight_stress.c
  */
 #include "core/flight.h"
 #include "core/futex.h"

@@ -21,7 +21,7 @@
  *                         word of the new key finds the link that led here changed
  * PROGRESS   lock-free: a search starts over only when another thread changed a link.
  * LIMITS     Versions wrap after 2^39 changes of one word during one step of a search.
- * TESTS      tests/unit/test_flight_table.c, tests/stress/test_flight_stress.c
+ * TESTS      tests/stress/test_flight_stress.c
  * SOURCES    M. Michael, High performance dynamic lock-free hash tables and list-based sets, SPAA 2002.
  */
 #include "core/memory.h"

@@ -19,7 +19,7 @@
  *   E1 unpin   object_drop() release -> the last object_drop() acquire   all uses of the object before its memory is freed
  *   E2 ledger  ledger_unref() release -> the last ledger_unref() acquire   all uses of the ledger before it is freed
  *
- * PROGRESS  All wait-free but for the allocator. TESTS  tests/unit/test_object.c.
+ * PROGRESS  All wait-free but for the allocator. TESTS  tests/unit/test_cache.c.
  */
 #ifndef TROVE_CORE_OBJECT_H
 #define TROVE_CORE_OBJECT_H

@@ -23,7 +23,7 @@
  * PROGRESS  lock-free: a retry means that another ticket was served, or a segment linked. No thread waits for another: a
  *           pusher stopped between ticket and cell loses the cell, nobody else loses anything.
  * LIMITS    A queue holds at least one segment. Cells that were poisoned stay unused.
- * TESTS     tests/unit/test_queue.c, tests/stress/test_queue_stress.c (each pushed object popped once; order per pusher).
+ * TESTS     tests/stress/test_cache_stress.c, by what the evictor finds.
  * SOURCES   Correia, Ramalhete: FAAArrayQueue. Yang, Mellor-Crummey: A wait-free queue as fast as fetch-and-add.
  */
 #include "core/queue.h"

@@ -20,7 +20,7 @@
  *           until the sections that are open have ended.
  * LIMITS    fork() inside a section hangs when a grace period is waiting for that section (liburcu-bp holds its lock
  *           meanwhile, and its fork handler wants it).
- * TESTS     tests/unit/test_rcu.c, in each preset against that preset's back end.
+ * TESTS     tests/stress/test_cache_stress.c, in each preset against that preset's back end.
  */
 #ifndef TROVE_CORE_RCU_H
 #define TROVE_CORE_RCU_H

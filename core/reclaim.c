@@ -27,7 +27,7 @@
  *
  * PROGRESS  Retiring is lock-free; the first one starts a thread (the kernel's and the C library's locks). A reader that
  *           never leaves its section holds up freeing for ever and nothing else: B2 of budget.h bounds what waits.
- * TESTS     tests/unit/test_reclaim.c; tests/stress/test_policy_stress.c (stalled reader); TSan preset for E1 to E4.
+ * TESTS     tests/stress/test_cache_stress.c; TSan preset for E1 to E4.
  */
 #include "core/reclaim.h"
 #include "core/futex.h"

@@ -66,8 +66,7 @@
  *           object is found but cannot be evicted, and its level cannot be freed.
  * LIMITS    2^16 drops of duplicates in one home bucket during one vector load would make seq look unchanged. A level
  *           has at least 64 buckets, so that the 16 buckets of a window differ. Addresses have 47 bits.
- * TESTS     tests/unit/test_table.c (I1 to I6, growth, full windows), tests/stress/test_table_stress.c (I5 as "once seen,
- *           seen until removed", I2 and I3 as a count of unlinks), the TSan preset for E1 to E9.
+ * TESTS     tests/unit/test_reader.c (growth, full windows), tests/stress/test_cache_stress.c, the TSan preset for E1 to E9.
  * SOURCES   Purcell, Harris: Non-blocking hashtables with open addressing (insert, then resolve). Maier, Sanders,
  *           Dementiev: Concurrent hash tables: fast and general? (high-bit index). Bronson, Shi: F14 (overflow counts).
  */

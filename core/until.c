@@ -15,7 +15,7 @@
  * PROGRESS   cancel and is_canceled wait-free (the links of a token are few and never change). trove__wait sleeps.
  * LIMITS     A wait on more than 16 words, or on a kernel without futex_waitv, looks at all but the first word every
  *            20 ms instead.
- * TESTS      tests/unit/test_until.c
+ * TESTS      tests/unit/test_flight.c (deadlines, tokens)
  */
 #include "core/until.h"
 #include "core/futex.h"

@@ -12,7 +12,7 @@
  * a few at a time and posts their ids. It is woken for a handful of tasks, or before the parser waits, not for each one.
  * PROGRESS    May block. No wait is timed: the feeder waits only for the parser, the parser for the hasher, which waits
  * for nothing but work; the parser looks at the deadline.
- * TESTS       tests/unit/test_pack_threads.c, all of test_pack.c with threads, ThreadSanitizer.
+ * TESTS       all of tests/unit/test_pack.c with threads, ThreadSanitizer.
  */
 #include "fetch/pack_lanes.h"
 #include "core/memory.h"

@@ -128,7 +128,7 @@ PLANTED = [
     ("documents", "include/trove/base.h", "/* What it does. */\n", "", "no comment for this declaration"),
     ("documents", "include/trove/base.h", "/* What it does. */", "struct trove_x {\n    int x;\n};", "no comment for this declaration"),
     ("functions", "core/thing.c", None, LONG, "longest has 71 lines"),
-    ("words", "core/thing.c", "a thing.", "a thing, TO" + "DO.", "no place here"),
+    ("words", "core/thing.c", "a thing.", "a thing. TO" + "DO: more.", "no place here"),
     ("words", "scripts/hello", "echo hello", "echo /" + "home/me", "no place here"),
     ("twins", "core/thing.c", None, TWIN % "a" + TWIN % "b", "the same 10 lines"),
     ("format", "core/thing.c", "    /* RELAXED", "  /* RELAXED", "clang-format"),
