@@ -3,26 +3,30 @@
  * bench_table.c - has and get beside cds_lfht and ck_hs.
  *
  * Question  What does an independent lookup cost when it hits, and when it misses, in a fresh table and after ten turnovers
- *           of its contents? (Latency in a chain of dependent lookups is the memory's; nothing is claimed about it.)
- * Fixed     2^20 objects of 80 bytes, each allocated by itself in random order of addresses; 20-byte ids; a different
- *           random id each time, from an array that is read in order; the object's size is read after a hit; one read
- *           section for 64 lookups; one thread. All tables use liburcu-bp (sections that cost as urcu-memb's do) and the
- *           same allocator, jemalloc.
- * Varied    table x {hit, miss} x {fresh, aged}; --peer-hash keyed|id: peers hash ids as trove does, with a secret, or
- *           take the first eight bytes as they are (then whoever names ids chooses the bucket).
- * Method    rounds; in a round each table's lookups once, in turn, after a dummy run; medians over the rounds, in
- *           nanoseconds of
- *           the thread's processor time a lookup. Every hit is checked and the sizes are summed: a wrong sum voids the run.
- *
- *           cds_lfht is made with as many buckets as objects, so that it never resizes. ck_hs is Debian's, without pointer packing: its slots carry no tags.
+ *           of its contents through eviction? And one that waits for the one before (where the memory's latency decides)?
+ * Fixed     2^20 objects of 80 bytes, each allocated by itself in random order; 20-byte ids; a different random id each
+ *           time, from an array that is read in order; the object's size is read after a hit; one read section for 64
+ *           lookups. All tables use liburcu-bp (sections that cost as urcu-memb's do), the same keyed hash, the same
+ *           comparison of ids, and the same allocator, jemalloc. Everything lies in huge pages, as far as the kernel
+ *           gives them.
+ * Varied    table x {hit, miss} x {fresh, aged} x {one, two threads}; --peer-hash keyed|id: peers hash ids as trove does,
+ *           with a secret, or take the first eight bytes as they are (then whoever names ids chooses the bucket).
+ * Method    rounds; in a round each table's lookups once, in turn, beginning with another one each time, after a dummy
+ *           run; nanoseconds of the thread's processor time a lookup, medians over the rounds; ratios are taken within
+ *           a round, and their median is printed. Every hit is checked and the sizes are summed: a wrong sum voids the run.
+ * Peers     cds_lfht is made with as many buckets as objects, so that it never resizes, in its fastest memory layout.
+ *           ck_hs is Debian's, without pointer packing (its slots carry no tags), with its default mode for one writer,
+ *           and rebuilt after each turnover, which clears its tombstones. Neither can prefetch: get_many has no peer.
  */
 #include <ck_hs.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #define _LGPL_SOURCE 1
 #include <urcu/urcu-bp.h>
@@ -32,14 +36,21 @@
 
 #include "core/keyed_hash.h"
 
+/* What jemalloc reads at its start: huge pages for whatever objects and tables lie in. */
+extern const char *malloc_conf;
+const char *malloc_conf = "thp:always,metadata_thp:always";
+
 #define BYTES 80
 #define SECTION 64
-#define SLICE ((size_t)1 << 18) /* lookups of one table in one round */
+#define SLICE ((size_t)1 << 17) /* lookups of one table in one round */
+#define CHAIN ((size_t)1 << 14) /* the same, dependent */
+#define THREADS_MAX 2
 #define TURNOVERS 10
 
 static size_t object_count = (size_t)1 << 20;
 static unsigned round_count = 11;
 static bool keyed = true, fresh_only;
+static unsigned thread_count = 1;
 static struct trove__secret secret;
 
 /* --- ids ---------------------------------------------------------------------------------------------------------- */
@@ -296,6 +307,32 @@ static void run_hs(struct run *run)
     }
 }
 
+/* --- one lookup, for chains --------------------------------------------------------------------------------------- */
+
+/* The size of the object, or 0. In a section. */
+static size_t one_trove(const struct trove_oid *id)
+{
+    const struct trove_object *object;
+
+    return trove_get(trove_cache, id, &object) == 0 ? trove_object_size(object) : 0;
+}
+
+static size_t one_lfht(const struct trove_oid *id)
+{
+    struct peer_object *object = lfht_find(id);
+
+    return object == NULL ? 0 : object->size;
+}
+
+static size_t one_hs(const struct trove_oid *id)
+{
+    struct peer_object key, *object;
+
+    memcpy(key.id, id->bytes, 20);
+    object = ck_hs_get(&hs, peer_hash(key.id), &key);
+    return object == NULL ? 0 : object->size;
+}
+
 /* --- turning contents over ---------------------------------------------------------------------------------------- */
 
 static void lfht_remove(uint64_t n, void **garbage, size_t *garbage_count, size_t garbage_max)
@@ -362,6 +399,8 @@ static void turn_over(void)
     for (uint64_t n = object_count; n < end; n++) {
         hs_remove_one(n - object_count);
         hs_add(n);
+        if (n % object_count == 0 && !ck_hs_rebuild(&hs))
+            die("ck_hs_rebuild");
     }
     spent[2] = (now_s() - t2) * 1e9 / (double)(end - object_count);
     spent[1] = (t2 - t1) * 1e9 / (double)(end - object_count);
@@ -377,28 +416,89 @@ static void turn_over(void)
 static const struct {
     const char *name;
     void (*run)(struct run *run);
+    size_t (*one)(const struct trove_oid *id);
 } tables[] = {
-    {"dummy", run_trove_has},     {"trove has", run_trove_has},
-    {"trove get", run_trove_get}, {"trove get_many", run_trove_get_many},
-    {"cds_lfht (bp)", run_lfht},  {"ck_hs", run_hs},
+    {"trove has", run_trove_has, NULL},
+    {"trove get", run_trove_get, one_trove},
+    {"trove get_many", run_trove_get_many, NULL},
+    {"cds_lfht (bp)", run_lfht, one_lfht},
+    {"ck_hs", run_hs, one_hs},
 };
-#define TABLES (sizeof(tables) / sizeof(tables[0]))
-enum { HIT, MISS, WHATS };
+enum { HAS, GET, GET_MANY, LFHT, HS, TABLES };
+enum { HIT, MISS, CHAINED, WHATS };
+#define ROUNDS_MAX 101
 
-static double times[TABLES][WHATS][101];
+static double times[TABLES][WHATS][ROUNDS_MAX];
 
-static double measure(unsigned table, const struct trove_oid *ids, bool hits)
+struct lane {
+    pthread_t thread;
+    pthread_barrier_t *barrier;
+    unsigned table, what;
+    const struct trove_oid *ids;
+    double ns; /* of processor time a lookup */
+};
+
+/* Each id's place follows from the size of the object before: the next lookup cannot begin earlier. */
+static void run_chain(const struct lane *lane)
 {
-    struct run run = {.ids = ids, .count = SLICE};
-    double begin = now_s(), end;
+    size_t size = 0, sum = 0;
 
-    tables[table].run(&run);
-    end = now_s();
-    if (run.found != (hits ? SLICE : 0))
+    urcu_bp_read_lock();
+    for (size_t i = 0; i < CHAIN; i++) {
+        size = tables[lane->table].one(&lane->ids[i + (size & 1)]);
+        sum += size;
+    }
+    urcu_bp_read_unlock();
+    if (sum != CHAIN * BYTES)
+        die("a chained lookup went wrong");
+}
+
+static void run_slice(const struct lane *lane)
+{
+    struct run run = {.ids = lane->ids, .count = SLICE};
+
+    tables[lane->table].run(&run);
+    if (run.found != (lane->what == HIT ? SLICE : 0))
         die("a lookup went wrong");
-    if (tables[table].run != run_trove_has && run.bytes != run.found * BYTES)
+    if (lane->table != HAS && run.bytes != run.found * BYTES)
         die("a size is wrong");
-    return (end - begin) * 1e9 / SLICE;
+}
+
+static void *lane_main(void *context)
+{
+    struct lane *lane = context;
+    double begin;
+
+    trove_thread_init();
+    pthread_barrier_wait(lane->barrier);
+    begin = now_s();
+    if (lane->what == CHAINED)
+        run_chain(lane);
+    else
+        run_slice(lane);
+    lane->ns = (now_s() - begin) * 1e9 / (double)(lane->what == CHAINED ? CHAIN : SLICE);
+    return NULL;
+}
+
+/* All threads at once, each with ids of its own. */
+static double measure(unsigned table, unsigned what, struct trove_oid *const ids[THREADS_MAX])
+{
+    struct lane lanes[THREADS_MAX];
+    pthread_barrier_t barrier;
+    double ns = 0;
+
+    pthread_barrier_init(&barrier, NULL, thread_count);
+    for (unsigned t = 0; t < thread_count; t++) {
+        lanes[t] = (struct lane){.barrier = &barrier, .table = table, .what = what, .ids = ids[t]};
+        if (pthread_create(&lanes[t].thread, NULL, lane_main, &lanes[t]) != 0)
+            die("no thread");
+    }
+    for (unsigned t = 0; t < thread_count; t++) {
+        pthread_join(lanes[t].thread, NULL);
+        ns += lanes[t].ns / thread_count;
+    }
+    pthread_barrier_destroy(&barrier);
+    return ns;
 }
 
 static int compare(const void *a, const void *b)
@@ -419,19 +519,78 @@ static void shuffle(uint64_t *numbers, size_t count, uint64_t seed)
     }
 }
 
-/* SLICE random ids out of COUNT numbers. */
+/* SLICE random ids out of COUNT numbers; of numbers that were never put, without NUMBERS. */
 static struct trove_oid *choose_ids(const uint64_t *numbers, size_t count, uint64_t seed)
 {
-    struct trove_oid *ids = aligned_alloc(64, SLICE * sizeof(*ids));
+    struct trove_oid *ids = aligned_alloc(64, (SLICE + 1) * sizeof(*ids));
 
-    for (size_t i = 0; i < SLICE; i++)
-        ids[i] = id_of(numbers[mix(seed + i) % count]);
+    for (size_t i = 0; i <= SLICE; i++)
+        ids[i] =
+            id_of(numbers == NULL ? ABSENT + seed * SLICE + i : numbers[mix(seed + i) % count]);
     return ids;
+}
+
+static void measure_round(unsigned r, const uint64_t *present, size_t count)
+{
+    struct trove_oid *hits[THREADS_MAX], *misses[THREADS_MAX];
+
+    for (unsigned t = 0; t < thread_count; t++) {
+        hits[t] = choose_ids(present, count, (r * THREADS_MAX + t) * 1000003);
+        misses[t] = choose_ids(NULL, 0, r * THREADS_MAX + t);
+    }
+    measure(r % TABLES, HIT, hits); /* whoever runs first pays for all */
+    for (unsigned i = 0; i < TABLES; i++) {
+        unsigned t = (r + i) % TABLES;
+
+        times[t][HIT][r] = measure(t, HIT, hits);
+        times[t][MISS][r] = measure(t, MISS, misses);
+        if (tables[t].one != NULL)
+            times[t][CHAINED][r] = measure(t, CHAINED, hits);
+    }
+    for (unsigned t = 0; t < thread_count; t++) {
+        free(hits[t]);
+        free(misses[t]);
+    }
+}
+
+static double median_of(const double values[ROUNDS_MAX])
+{
+    double sorted[ROUNDS_MAX];
+
+    memcpy(sorted, values, sizeof(sorted));
+    qsort(sorted, round_count, sizeof(sorted[0]), compare);
+    return sorted[round_count / 2];
+}
+
+static double median_ratio(unsigned peer, unsigned ours, unsigned what)
+{
+    double ratios[ROUNDS_MAX];
+
+    for (unsigned r = 0; r < round_count; r++)
+        ratios[r] = times[peer][what][r] / times[ours][what][r];
+    return median_of(ratios);
+}
+
+static void print_times(void)
+{
+    printf("%-16s %8s %8s %10s\n", "ns a lookup", "hit", "miss", "dependent");
+    for (unsigned t = 0; t < TABLES; t++) {
+        printf("%-16s %8.1f %8.1f", tables[t].name, median_of(times[t][HIT]),
+               median_of(times[t][MISS]));
+        if (tables[t].one != NULL)
+            printf(" %10.1f", median_of(times[t][CHAINED]));
+        printf("\n");
+    }
+    for (unsigned t = LFHT; t <= HS; t++)
+        printf("%s takes, of get's time: hits x%.2f, misses x%.2f, dependent x%.2f; of has's: hits "
+               "x%.2f, misses x%.2f\n",
+               tables[t].name, median_ratio(t, GET, HIT), median_ratio(t, GET, MISS),
+               median_ratio(t, GET, CHAINED), median_ratio(t, HAS, HIT),
+               median_ratio(t, HAS, MISS));
 }
 
 static void print_table(const char *state, const uint64_t *present, size_t count)
 {
-    double median[TABLES][WHATS];
     struct trove_stats stats;
 
     trove_stats(trove_cache, &stats);
@@ -440,36 +599,35 @@ static void print_table(const char *state, const uint64_t *present, size_t count
            state, count, stats.object_count, stats.table_slots,
            (double)stats.object_count / (double)stats.table_slots,
            (double)stats.used_bytes / 1048576.0, stats.evictions);
-    for (unsigned r = 0; r < round_count; r++) {
-        uint64_t *absent = malloc(SLICE * sizeof(*absent));
-        struct trove_oid *hit_ids, *miss_ids;
+    for (thread_count = 1; thread_count <= THREADS_MAX; thread_count++) {
+        for (unsigned r = 0; r < round_count; r++)
+            measure_round(r, present, count);
+        printf("%u thread%s\n", thread_count, thread_count == 1 ? "" : "s");
+        print_times();
+    }
+}
 
-        for (size_t i = 0; i < SLICE; i++)
-            absent[i] = ABSENT + r * SLICE + i;
-        hit_ids = choose_ids(present, count, r * 1000003);
-        miss_ids = choose_ids(absent, SLICE, r * 1000033);
-        for (unsigned t = 0; t < TABLES; t++) {
-            times[t][HIT][r] = measure(t, hit_ids, true);
-            times[t][MISS][r] = measure(t, miss_ids, false);
-        }
-        free(absent);
-        free(hit_ids);
-        free(miss_ids);
+/* Asks for huge pages under everything large that is mapped by now: what objects, trove and both peers lie in. */
+static void collapse_pages(void)
+{
+#ifdef MADV_COLLAPSE
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long from, to;
+        char access[5];
+
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, access) != 3 || strchr(line, '/') != NULL ||
+            strcmp(access, "rw-p") != 0 || to - from < (1ul << 22))
+            continue;
+        /* Advice: where the kernel does not follow it, all tables lie in small pages alike. */
+        madvise((void *)from, to - from, MADV_HUGEPAGE);
+        madvise((void *)from, to - from, MADV_COLLAPSE);
     }
-    printf("%-16s %18s %18s\n", "ns a lookup", "hit (min..max)", "miss (min..max)");
-    for (unsigned t = 1; t < TABLES; t++) {
-        for (unsigned w = 0; w < WHATS; w++) {
-            qsort(times[t][w], round_count, sizeof(double), compare);
-            median[t][w] = times[t][w][round_count / 2];
-        }
-        printf("%-16s %6.1f (%.1f..%.1f) %6.1f (%.1f..%.1f)\n", tables[t].name, median[t][HIT],
-               times[t][HIT][0], times[t][HIT][round_count - 1], median[t][MISS], times[t][MISS][0],
-               times[t][MISS][round_count - 1]);
-    }
-    for (unsigned t = 4; t < TABLES; t++)
-        printf("against %-14s get %.2f times as fast on hits, %.2f on misses; has %.2f, %.2f\n",
-               tables[t].name, median[t][HIT] / median[2][HIT], median[t][MISS] / median[2][MISS],
-               median[t][HIT] / median[1][HIT], median[t][MISS] / median[1][MISS]);
+    if (maps != NULL)
+        fclose(maps);
+#endif
 }
 
 /* Numbers below END that are in all three tables. */
@@ -495,13 +653,16 @@ static void parse(int argc, char **argv)
             object_count = (size_t)1 << atoi(argv[++i]);
         } else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
             round_count = (unsigned)atoi(argv[++i]);
+        } else if (strcmp(argv[i], "--quick") == 0) {
+            object_count = (size_t)1 << 12; /* does it work? The numbers say nothing */
+            round_count = 1;
         } else if (strcmp(argv[i], "--fresh-only") == 0) {
             fresh_only = true;
         } else {
-            die("usage: bench_table [--fresh-only] [--peer-hash keyed|id] [--objects-log2 N] [--rounds N]");
+            die("usage: bench_table [--quick] [--fresh-only] [--peer-hash keyed|id] [--objects-log2 N] [--rounds N]");
         }
     }
-    if (round_count < 1 || round_count > 101)
+    if (round_count < 1 || round_count > ROUNDS_MAX)
         die("rounds are 1 to 101");
 }
 
@@ -548,6 +709,7 @@ int main(int argc, char **argv)
            round_count, SLICE);
     count = collect_present(object_count, numbers);
     warm_up(numbers, count);
+    collapse_pages();
     print_table("fresh", numbers, count);
     if (fresh_only)
         return trove_close(trove_cache, NULL) == 0 ? 0 : 1;
@@ -557,6 +719,7 @@ int main(int argc, char **argv)
         spent[0], spent[1], spent[2]);
     count = collect_present(object_count * (TURNOVERS + 1), numbers);
     warm_up(numbers, count);
+    collapse_pages();
     print_table("after ten turnovers", numbers, count);
     free(numbers);
     return trove_close(trove_cache, NULL) == 0 ? 0 : 1;
