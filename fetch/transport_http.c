@@ -181,8 +181,10 @@ static int describe(struct http *http, const void *body, size_t size, struct tro
 {
     CURL *easy = http->curl.easy;
     bool zipped = body != NULL && size > ZIP_ABOVE_BYTES;
-    int result = zipped ? trove__gzip(&http->zipped, body, size) : 0;
+    int result;
 
+    trove__curl_stop(&http->curl); /* one that failed half-way may still hold what changes now */
+    result = zipped ? trove__gzip(&http->zipped, body, size) : 0;
     if (result == 0)
         result = set_headers(http, body != NULL, zipped);
     if (result == 0 && (set_address(http, body != NULL ? "/git-upload-pack" : INFO_REFS,

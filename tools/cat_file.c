@@ -311,7 +311,10 @@ static int run_batch(const struct request *request)
 
     if (batch.format == NULL)
         batch.format = "%(objectname) %(objecttype) %(objectsize)";
-    if (trove__cat_format_check(batch.format, &batch.uses_rest, &err) < 0)
+    status = trove__cat_format_check(batch.format, &batch.uses_rest, &err);
+    if (status == -ENOTSUP)
+        return trove__usage_error("", "%s", err.message);
+    if (status < 0)
         return trove__fatal("%s", err.message);
     request->tool->whole_batches = true;
     status = trove__tool_open(request->tool);

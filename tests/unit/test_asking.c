@@ -264,6 +264,64 @@ static void asking__what_broke_off_goes_on(void **state)
     unsetenv("GIT_SSH_VARIANT");
 }
 
+/* --- what servers say -------------------------------------------------------------------------------------------- */
+
+struct said {
+    char text[256];
+    size_t size;
+};
+
+static void keep(void *context, const char *text, size_t size)
+{
+    struct said *said = context;
+
+    assert_true(size < sizeof(said->text) - said->size);
+    memcpy(said->text + said->size, text, size);
+    said->size += size;
+}
+
+/* Goal: progress reaches the caller without escapes, and is asked for only then; its lines stay apart. */
+static void asking__progress_is_made_printable(void **state)
+{
+#define CAPS "000eversion 2\n000cls-refs\n0012fetch=shallow\n0000"
+#define TEXT "\x1b[2J\xc2\x9b\x9b\a\x7f 50%\r100%\n"
+    static const struct peer_step steps[] = {
+        {PEER_READ_UNTIL, "version=2", 9},
+        {PEER_SEND, CAPS, sizeof(CAPS) - 1},
+        {PEER_READ_UNTIL, "done\n0000", 9},
+        {PEER_SEND, "000dpackfile\n0018\2" TEXT "0005\1", 13 + 24 + 5},
+        {PEER_CLOSE, NULL, 0}};
+    struct said said = {.size = 0};
+    struct trove_git_options options;
+    struct trove_options cache_options;
+    struct trove_git *git;
+    struct trove *cache;
+    struct trove_oid id = {{1}};
+    struct trove_result result;
+    struct trove_error err = {0};
+    struct peer_script script;
+    char url[64];
+
+    (void)state;
+    assert_int_equal(sizeof(TEXT) - 1, 0x18 - 5);
+    peer_script_start(&script, steps);
+    snprintf(url, sizeof(url), "git://127.0.0.1:%u/x", script.port);
+    trove_git_options_init(&options);
+    options.progress = keep;
+    options.progress_context = &said;
+    assert_int_equal(trove_git_open(url, &options, NULL, &git, &err), 0);
+    trove_options_init(&cache_options);
+    cache_options.hash = trove_git_hash(git);
+    cache_options.source = trove_git_source(git);
+    assert_int_equal(trove_open(&cache_options, &cache, &err), 0);
+    assert_int_equal(trove_resolve(cache, &id, TROVE_BLOB, NULL, &result, &err), -EIO);
+    trove_git_close(git);
+    assert_int_equal(trove_close(cache, NULL), 0);
+    peer_script_stop(&script);
+    assert_string_equal(said.text, "?[2J\xc2???? 50%\r100%\n");
+    assert_null(memmem(script.request, script.request_size, "no-progress", 11));
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -297,6 +355,7 @@ int main(void)
         cmocka_unit_test(asking__a_revision),
         cmocka_unit_test(asking__a_path),
         cmocka_unit_test(asking__what_broke_off_goes_on),
+        cmocka_unit_test(asking__progress_is_made_printable),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -264,6 +264,33 @@ static void cat_file__own_options(void **state)
         run_trove("/nonexistent", (const char *const[]){"cat-file", "-t", "HEAD", NULL}), 128);
 }
 
+/* Goal: what git has and a remote repository cannot give is refused with 129, naming it. */
+static void cat_file__what_cannot_be_had(void **state)
+{
+    static const char *const cases[][2] = {
+        {"--batch-check=%(objectsize:disk)", "objectsize:disk"},
+        {"--batch=%(deltabase)", "deltabase"},
+        {"--batch-all-objects", "batch-all-objects"},
+        {"--follow-symlinks", "follow-symlinks"},
+        {"--textconv", "textconv"},
+        {"--filters", "filters"},
+        {"--batch-command", "batch-command"},
+    };
+
+    (void)state;
+    peer_shell(": >'%s/in'", root);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(run_trove(path, (const char *const[]){"cat-file", cases[i][0], NULL}),
+                         129);
+        peer_shell("head -1 '%s/err' | grep -q '%s'", root, cases[i][1]);
+    }
+    /* An abbreviation that is no ref: it says so. */
+    peer_shell("git -C '%s' rev-parse --short HEAD >'%s/in'", path, root);
+    assert_int_equal(run_trove(path, (const char *const[]){"cat-file", "--batch-check", NULL}),
+                     128);
+    peer_shell("grep -q 'give the full id' '%s/err'", root);
+}
+
 /* Goal: a peer that waits for each answer gets it: names are not held back for a batch. */
 static void cat_file__answers_a_peer_that_waits(void **state)
 {
@@ -317,6 +344,7 @@ int main(void)
         cmocka_unit_test(cat_file__batches_of_every_form),
         cmocka_unit_test(cat_file__all_ids),
         cmocka_unit_test(cat_file__own_options),
+        cmocka_unit_test(cat_file__what_cannot_be_had),
         cmocka_unit_test(cat_file__answers_a_peer_that_waits),
     };
 
