@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * reader_avx512.c - has, get and get_many with AVX-512: one compare a bucket. Chosen by reader.c on machines that have it.
+ * reader_avx512.c - has, get and get_many with AVX-512: one compare a bucket. Chosen by reader.c on machines that have it;
+ * core/CMakeLists.txt says so to the compiler.
  */
-#ifdef __x86_64__
-#pragma GCC target("avx512bw,bmi,bmi2")
-#endif
 #include "core/reader_body.h"
 
 const struct trove__reader trove__reader_avx512[2] = READER_TABLE("avx512");
