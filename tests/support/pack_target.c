@@ -7,6 +7,8 @@
 #include "core/object.h"
 #include <errno.h>
 
+enum { TARGET_MIB = 128 }; /* opening a larger cache costs more, and tests open thousands */
+
 static int target_alloc(void *context, enum trove_type type, uint64_t size,
                         struct trove_object **ret)
 {
@@ -75,7 +77,7 @@ bool pack_target_init(struct pack_target *target, const struct trove_hash *hash)
     *target = (struct pack_target){.hash = hash};
     trove_options_init(&options);
     options.hash = hash;
-    options.max_bytes = (uint64_t)1 << 30;
+    options.max_bytes = (uint64_t)TARGET_MIB << 20;
     options.max_cached_percent = 100;
     options.overfull =
         TROVE_OVERFULL_ERROR; /* nothing leaves, and opening is cheap without an evictor */
