@@ -22,6 +22,11 @@ static const struct command commands[] = {
     {"ls-tree", trove__cmd_ls_tree, "list the entries of a tree"},
 };
 
+/* What jemalloc is told at its start (MALLOC_CONF may say otherwise): freed memory goes back to the system at once, so
+ * that what is resident stays close to what --max-bytes says. Measured to cost nothing: most blocks are used again. */
+__attribute__((visibility("default"))) extern const char *malloc_conf;
+const char *malloc_conf = "narenas:4,dirty_decay_ms:0,muzzy_decay_ms:0";
+
 static const char usage_text[] =
     "usage: trove -C REPOSITORY [trove's options] COMMAND [options and arguments]\n"
     "\n"

@@ -67,24 +67,36 @@ static struct trove_object *target_find(void *context, const struct trove_oid *i
     pthread_mutex_lock(&target->lock);
     target->finds++;
     pthread_mutex_unlock(&target->lock);
-    return target->discard ? NULL : trove__cache_find(target->cache, id);
+    return trove__cache_find(target->cache, id);
 }
 
-bool pack_target_init(struct pack_target *target, const struct trove_hash *hash)
+static bool target_open(struct pack_target *target, const struct trove_hash *hash,
+                        enum trove_overfull overfull, uint64_t max_bytes)
 {
     struct trove_options options;
 
     *target = (struct pack_target){.hash = hash};
     trove_options_init(&options);
     options.hash = hash;
-    options.max_bytes = (uint64_t)TARGET_MIB << 20;
+    options.max_bytes = max_bytes;
     options.max_cached_percent = 100;
-    options.overfull =
-        TROVE_OVERFULL_ERROR; /* nothing leaves, and opening is cheap without an evictor */
+    options.overfull = overfull;
     if (trove_open(&options, &target->cache, NULL) < 0)
         return false;
     pthread_mutex_init(&target->lock, NULL);
     return true;
+}
+
+bool pack_target_init(struct pack_target *target, const struct trove_hash *hash)
+{
+    /* Nothing leaves, and opening is cheap without an evictor. */
+    return target_open(target, hash, TROVE_OVERFULL_ERROR, (uint64_t)TARGET_MIB << 20);
+}
+
+bool pack_target_init_evicting(struct pack_target *target, const struct trove_hash *hash,
+                               uint64_t max_bytes)
+{
+    return target_open(target, hash, TROVE_OVERFULL_EVICT, max_bytes);
 }
 
 void pack_target_deinit(struct pack_target *target)

@@ -15,12 +15,15 @@ struct pack_target {
     pthread_mutex_t lock; /* guards what follows */
     size_t allocs, gives, finds, wrong_ids;
     uint64_t alloc_max;
-    bool discard; /* what is given is thrown away at once, and nothing is found */
+    bool discard;                       /* what is given is thrown away at once, and never found */
     size_t fail_alloc_at, fail_give_at; /* the n-th call, from 1, answers -ENOMEM; 0: none */
 };
 
 /* HASH decides the algorithm. False when the cache cannot be opened (memory). */
 bool pack_target_init(struct pack_target *target, const struct trove_hash *hash);
+/* The same with a cache of MAX_BYTES from which objects leave. */
+bool pack_target_init_evicting(struct pack_target *target, const struct trove_hash *hash,
+                               uint64_t max_bytes);
 void pack_target_deinit(struct pack_target *target);
 struct trove__pack_target pack_target_calls(struct pack_target *target);
 bool pack_target_has(struct pack_target *target, enum trove_type type, const void *data,

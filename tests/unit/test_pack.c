@@ -194,6 +194,18 @@ static void pack__pieces_of_every_size(void **state)
     }
 }
 
+/* Whether to cut at CUT: at every byte in a long run, else around the ends of entries and at every seventh. */
+static bool cut_here(const struct sample *sample, size_t cut)
+{
+    if (getenv("TROVE_LONG") != NULL || cut % 7 == 0 || cut < 20 ||
+        sample->pack.out.size - cut < 30)
+        return true;
+    for (size_t i = 0; i < sample->count; i++)
+        if (cut + 25 > sample->ends[i] && cut < sample->ends[i] + 30)
+            return true;
+    return false;
+}
+
 /* Goal: split in two at every byte, a pack gives the same objects, and what is complete in the first part is there
  * before the second comes. */
 static void pack__split_at_every_byte(void **state)
@@ -209,6 +221,8 @@ static void pack__split_at_every_byte(void **state)
         struct trove__pack_target calls;
         struct pack_target target;
 
+        if (!cut_here(&sample, cut))
+            continue;
         start(&target, &sample);
         calls = pack_target_calls(&target);
         assert_int_equal(
@@ -229,45 +243,49 @@ static void pack__split_at_every_byte(void **state)
     sample_free(&sample);
 }
 
-/* Goal: every prefix is "ends early", not an error of another kind, and keeps its complete objects. */
+/* Goal: every prefix is "ends early", not an error of another kind, and its complete objects have been given. */
 static void pack__every_prefix_is_incomplete(void **state)
 {
+    struct pack_target target;
     struct sample sample;
 
     (void)state;
     sample_make(&sample, TROVE_SHA1);
+    start(&target, &sample);
+    target.discard = true; /* the cache stays as it is, for all turns */
     for (size_t size = 0; size < sample.pack.out.size; size++) {
-        struct pack_target target;
         struct pack_outcome outcome;
-        size_t complete = 0;
+        size_t complete = 0, gives = target.gives;
 
-        start(&target, &sample);
         outcome = pack_read(&target, NULL, sample.pack.out.at, size, SIZE_MAX);
         assert_int_equal(outcome.status, -EIO);
         assert_non_null(strstr(outcome.err.message, "ends early"));
         for (size_t i = 0; i < sample.count; i++)
             complete += sample.ends[i] <= size && (i < 7 || i > 9 || sample.ends[10] <= size);
-        assert_int_equal(count_present(&target, &sample), complete);
-        pack_target_deinit(&target);
+        assert_int_equal(outcome.stats.objects, complete);
+        assert_int_equal(target.gives - gives, complete);
+        assert_int_equal(target.wrong_ids, 0);
     }
+    pack_target_deinit(&target);
     sample_free(&sample);
 }
 
 /* Goal: a changed byte is never a success, never a wrong id. */
 static void pack__every_byte_changed(void **state)
 {
+    struct pack_target target;
     struct sample sample;
 
     (void)state;
     sample_make(&sample, TROVE_SHA1);
+    start(&target, &sample);
+    target.discard = true;
     for (size_t i = 0; i < sample.pack.out.size; i++) {
         static const uint8_t flips[] = {0x01, 0x80, 0xff};
 
         for (size_t j = 0; j < sizeof(flips); j++) {
-            struct pack_target target;
             struct pack_outcome outcome;
 
-            start(&target, &sample);
             sample.pack.out.at[i] ^= flips[j];
             outcome = pack_read(&target, NULL, sample.pack.out.at, sample.pack.out.size, SIZE_MAX);
             sample.pack.out.at[i] ^= flips[j];
@@ -275,9 +293,9 @@ static void pack__every_byte_changed(void **state)
                 flips[j] != 0x01) /* version 2 ^ 1 is 3, which is read the same */
                 assert_true(outcome.status < 0);
             assert_int_equal(target.wrong_ids, 0);
-            pack_target_deinit(&target);
         }
     }
+    pack_target_deinit(&target);
     sample_free(&sample);
 }
 

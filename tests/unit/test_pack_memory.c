@@ -176,6 +176,58 @@ static void memory__bases_come_back_from_the_cache(void **state)
     pack_free(&pack);
 }
 
+/* Goal: 300 MB of objects through a cache of 32 MiB: cache and reader together stay within their two bounds, by every
+ * allocation, with bases that have left both and are made again from the file. */
+static void memory__three_hundred_megabytes(void **state)
+{
+    enum { FILES = 150, FILE_BYTES = 1000000, CACHE_MIB = 32, INFLIGHT_MIB = 64 };
+    uint8_t *data = malloc(FILE_BYTES);
+    struct trove__pack_limits limits;
+    struct pack_builder pack;
+    struct pack_target target;
+    struct pack_outcome outcome;
+    size_t at[FILES];
+    uint64_t before;
+
+    (void)state;
+    assert_non_null(data);
+    pack_begin(&pack, TROVE_SHA1);
+    pack.level = 1;
+    for (uint32_t i = 0; i < FILES; i++) {
+        fill(data, FILE_BYTES / 3, i);
+        memset(data + FILE_BYTES / 3, (int)i, FILE_BYTES - FILE_BYTES / 3);
+        at[i] = pack_add(&pack, TROVE_BLOB, data, FILE_BYTES);
+    }
+    for (uint32_t i = 0; i < FILES; i++) {
+        struct bytes delta;
+
+        delta_begin(&delta, FILE_BYTES, FILE_BYTES);
+        delta_insert(&delta, "new!", 4);
+        delta_copy(&delta, 4, FILE_BYTES - 4);
+        pack_add_ofs(&pack, at[i], &delta);
+        bytes_free(&delta);
+    }
+    pack_end(&pack);
+    free(data);
+    trove__pack_limits_init(&limits);
+    assert_int_equal(limits.max_inflight_bytes, INFLIGHT_MIB * MIB);
+    before = memory.bytes;
+    memory.peak = before;
+    assert_true(pack_target_init_evicting(&target, trove_hash_sha1(), CACHE_MIB * MIB));
+    outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
+    assert_string_equal(outcome.err.message, "");
+    assert_int_equal(outcome.stats.objects, 2 * FILES);
+    assert_int_equal(target.wrong_ids, 0);
+    assert_true(outcome.stats.spooled_bytes > 0);
+    assert_true(outcome.stats.reinflated > FILES / 2);
+    assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
+    print_message("peak %.1f MiB, in flight %.1f MiB\n", (double)(memory.peak - before) / MIB,
+                  (double)outcome.stats.peak_bytes / MIB);
+    assert_true(memory.peak - before <= (CACHE_MIB + INFLIGHT_MIB) * MIB);
+    pack_target_deinit(&target);
+    pack_free(&pack);
+}
+
 /* Many small objects: what is remembered of each must not pass the bound either, but go to a file. */
 static void memory__index_stays_within_the_bound(void **state)
 {
@@ -423,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory__stays_within_the_bound),
         cmocka_unit_test(memory__bases_come_back_from_the_cache),
+        cmocka_unit_test(memory__three_hundred_megabytes),
         cmocka_unit_test(memory__index_stays_within_the_bound),
         cmocka_unit_test(memory__each_allocation_fails_in_turn),
         cmocka_unit_test(memory__target_fails),
