@@ -211,9 +211,10 @@ void replay_peer_record(struct replay_peer *peer, unsigned upstream)
     start_thread(peer);
 }
 
-void replay_peer_play(struct replay_peer *peer)
+void replay_peer_play(struct replay_peer *peer, bool speaks_first)
 {
     stop_thread(peer);
+    peer->speaks_first = speaks_first;
     peer->upstream = 0;
     assert_true(peer->count > 0);
     start_thread(peer);

@@ -37,7 +37,7 @@ struct replay_peer {
 
 /* Relays connections to UPSTREAM, a port on loopback, and records them, until replay_peer_play() is called. */
 void replay_peer_record(struct replay_peer *peer, unsigned upstream);
-void replay_peer_play(struct replay_peer *peer);
+void replay_peer_play(struct replay_peer *peer, bool speaks_first);
 void replay_peer_stop(struct replay_peer *peer);
 
 /* The connection is closed after BYTES more of answers, once. Not while a client is connected. */

@@ -94,8 +94,11 @@ static unsigned converse(const char *url, size_t cut)
         assert_true(trove_has(exchange.cache, &ids[i]));
     trove_git_close(exchange.git);
     assert_int_equal(trove_close(exchange.cache, NULL), 0);
-    while (failing_allocator_live() != 0) /* a leak makes this wait for ever */
+#ifndef __SANITIZE_THREAD__
+    /* A leak makes this wait for ever. With the read sections that ThreadSanitizer sees, records of threads stay. */
+    while (failing_allocator_live() != 0)
         sched_yield();
+#endif
     return failed;
 }
 
@@ -137,7 +140,8 @@ static void cut_everywhere(struct replay_peer *peer, const char *url, size_t ste
 }
 
 /* Records the exchange with a real server: KIND as for peer_start(). */
-static void record(struct replay_peer *peer, const char *kind, char *url, size_t size)
+static void record(struct replay_peer *peer, const char *kind, bool speaks_first, char *url,
+                   size_t size)
 {
     struct peer server;
     const char *port;
@@ -148,7 +152,7 @@ static void record(struct replay_peer *peer, const char *kind, char *url, size_t
     snprintf(url, size, "%s://127.0.0.1:%u/one.git", kind, peer->port);
     converse(url, SIZE_MAX);
     peer_stop(&server);
-    replay_peer_play(peer);
+    replay_peer_play(peer, speaks_first);
 }
 
 static void cut__tcp(void **state)
@@ -157,7 +161,7 @@ static void cut__tcp(void **state)
     char url[256];
 
     (void)state;
-    record(&peer, "git", url, sizeof(url));
+    record(&peer, "git", false, url, sizeof(url));
     cut_everywhere(&peer, url, 1, 3);
     replay_peer_stop(&peer);
 }
@@ -168,7 +172,7 @@ static void cut__http(void **state)
     char url[256];
 
     (void)state;
-    record(&peer, "http", url, sizeof(url));
+    record(&peer, "http", false, url, sizeof(url));
     /* libcurl replaces an idle connection that ends within the line of the status. */
     cut_everywhere(&peer, url, 1, 3 + 2 * sizeof("HTTP/1.1 200 OK\r\n"));
     replay_peer_stop(&peer);
@@ -180,8 +184,7 @@ static void cut__process(void **state)
     char url[256], command[512];
 
     (void)state;
-    record(&peer, "git", url, sizeof(url));
-    peer.speaks_first = true;
+    record(&peer, "git", true, url, sizeof(url));
     snprintf(command, sizeof(command), "/proc/%d/exe --pipe %u", (int)getpid(), peer.port);
     setenv("GIT_SSH_COMMAND", command, 1);
     setenv("GIT_SSH_VARIANT", "simple", 1);
