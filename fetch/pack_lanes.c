@@ -10,9 +10,13 @@
  * PROTOCOL    Bytes: feeder appends to the spool, raises `arrived`, and waits while it is a window ahead of `parsed`.
  * Tasks: the parser queues; when the queue is full it does the work itself, so that neither core idles. The hasher takes
  * a few at a time and posts their ids. It is woken for a handful of tasks, or before the parser waits, not for each one.
+ * EDGES       None of its own: every hand-over is through the lock or a pthread_join(); start_threads() hands the parser's
+ * state over by pthread_create(), join() takes it back. The bytes of an object were written before its task was queued.
+ * LIMITS      TASKS_MAX tasks under way, max_inflight_bytes / QUEUE_OF_INFLIGHT bytes waiting to be hashed.
  * PROGRESS    May block. No wait is timed: the feeder waits only for the parser, the parser for the hasher, which waits
  * for nothing but work; the parser looks at the deadline.
- * TESTS       all of tests/unit/test_pack.c with threads, ThreadSanitizer.
+ * TESTS       tests/unit/test_pack_git.c, tests/unit/test_pack_memory.c (all with threads and without), tests/fuzz/fuzz_pack_deltas.c
+ * (one thread and three come to the same end), ThreadSanitizer.
  */
 #include "fetch/pack_lanes.h"
 #include "core/memory.h"

@@ -3,8 +3,11 @@
  * pack_reader.h - the inside of the pack reader, shared by its files.
  *
  *     feeder   trove__pack_reader_feed()   keeps bytes in the spool, sums them for the trailer          pack.c
- *     parser   pack_parse.c                finds entries, inflates them, resolves deltas
+ *     parser   pack_parse.c                finds entries
+ *              pack_entry.c                inflates them
  *              pack_resolve.c              deltas: bases, waiting, inflating again
+ *              pack_room.c                 accounts for memory
+ *              pack_finish.c               complete objects, the end of the pack
  *     hasher   pack_lanes.c                computes ids and gives objects away
  *
  * A small pack runs all three on the feeder's thread. A larger one gets a thread for the parser and one for the hasher;
@@ -120,22 +123,36 @@ struct trove__pack_reader {
     struct trove__pack_lanes *lanes; /* NULL: everything runs on the feeder's thread */
 };
 
-/* --- pack_parse.c ------------------------------------------------------------------------------------------------ */
+/* --- pack_parse.c ------------------------------------------------------------------------------------------------- */
 
 /* Parses all that has arrived. Returns -EAGAIN then, or the failure. */
 int trove__pack_parse(struct trove__pack_reader *reader, struct trove_error *err);
-/* No more bytes will come: brings the last deltas home and waits for all tasks. Returns 0 or the failure. */
-int trove__pack_parse_end(struct trove__pack_reader *reader, struct trove_error *err);
 void trove__pack_parser_deinit(struct trove__pack_parser *parser);
 
 /* Sets "pack entry at offset N: WHY". */
 int trove__pack_wrong(uint64_t offset, int code, const char *why, struct trove_error *err);
+
+/* --- pack_entry.c ------------------------------------------------------------------------------------------------- */
+
+/* The bytes at the parser's place, in one piece; FRESH asks the spool even when some are known. */
+int trove__pack_see(struct trove__pack_reader *reader, bool fresh, const uint8_t **ret_bytes,
+                    size_t *ret_size, struct trove_error *err);
+/* Goes on with the data of the entry at hand. Returns 0, -EAGAIN, or the failure. */
+int trove__pack_entry_data(struct trove__pack_reader *reader, struct trove_error *err);
+/* Gives back what was allocated for it. */
+void trove__pack_entry_forget(struct trove__pack_parser *parser);
+
+/* --- pack_room.c -------------------------------------------------------------------------------------------------- */
+
 /* Makes room for SIZE more bytes of objects and counts them as being worked on. */
 int trove__pack_make_room(struct trove__pack_reader *reader, uint64_t size, uint64_t offset,
                           struct trove_error *err);
 /* A draft with room made for it. */
 int trove__pack_draft(struct trove__pack_reader *reader, enum trove_type type, uint64_t size,
                       uint64_t offset, struct trove_object **ret, struct trove_error *err);
+
+/* --- pack_finish.c ------------------------------------------------------------------------------------------------ */
+
 /* ENTRY is complete: OBJECT (taken) holds its bytes. Sends it to be hashed and wakes what waits for it. */
 int trove__pack_complete(struct trove__pack_reader *reader, uint32_t entry, enum trove_type type,
                          uint32_t depth, struct trove_object *object, uint64_t size,
@@ -143,6 +160,8 @@ int trove__pack_complete(struct trove__pack_reader *reader, uint32_t entry, enum
 /* A task has been hashed and given away as ID. */
 int trove__pack_completed(struct trove__pack_reader *reader, const struct trove__pack_task *task,
                           const struct trove_oid *id, struct trove_error *err);
+/* No more bytes will come: brings the last deltas home and waits for all tasks. Returns 0 or the failure. */
+int trove__pack_parse_end(struct trove__pack_reader *reader, struct trove_error *err);
 
 /* --- pack_resolve.c ----------------------------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
  *
  * INVARIANTS  I1 chunk i holds bytes [i*chunk_bytes, (i+1)*chunk_bytes). I2 `total` counts only bytes that are in place,
  * and only the appender writes behind it. I3 with a file, bytes before `in_file` are there. I4 a chunk is NULL only
- * before `released` and `in_file`, or at the end, not filled yet.
+ * before `released` and `in_file`, or at the end, not filled yet. The file gets only what `keep` has no room for.
  * ROLES  `lock` guards every field; the appender copies into the last chunk without it (I2). The file is read without.
  */
 #include "fetch/spool.h"
