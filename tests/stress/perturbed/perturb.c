@@ -7,10 +7,11 @@
 #include <stdint.h>
 #include <time.h>
 
-void perturb(void)
+void perturb(const void *word)
 {
     static _Thread_local uint64_t state;
 
+    (void)word;
     if (state == 0)
         state = (uintptr_t)&state >> 4 | 1;
     state ^= state << 13;
