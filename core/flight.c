@@ -168,6 +168,12 @@ enum trove__phase trove__flight_phase(const struct trove__flight *flight)
     return phase_of(trove__load_acquire(&((struct trove__flight *)flight)->state));
 }
 
+unsigned trove__flight_waiters(const struct trove__flight *flight)
+{
+    /* ACQUIRE [E5 state]: pairs with the CASes on `state`. */
+    return waiters_of(trove__load_acquire(&((struct trove__flight *)flight)->state));
+}
+
 struct trove_oid trove__flight_id(const struct trove__flight *flight)
 {
     struct trove__flight *f = (struct trove__flight *)flight;

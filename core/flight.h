@@ -140,6 +140,7 @@ void trove__flight_ref(struct trove__flight *flight);
 void trove__flight_unref(struct trove__unit *unit, struct trove__flight *flight);
 
 enum trove__phase trove__flight_phase(const struct trove__flight *flight);
+unsigned trove__flight_waiters(const struct trove__flight *flight);
 struct trove_oid trove__flight_id(const struct trove__flight *flight);
 
 /* One more waiter. False: decided without an object; take it out of the table and start over. */

@@ -2,6 +2,7 @@
 /*
  * test_flight.c - flights whose sources fail, hang, answer late, twice, or with something else; deadlines and tokens.
  */
+#include "core/unit.h"
 #include "fake_source.h"
 #include "support.h"
 #include <errno.h>
@@ -126,6 +127,59 @@ static void flight__a_failure_is_told_and_forgotten(void **state)
     trove_stats(cache, &stats);
     assert_int_equal(stats.failed, 1);
     assert_int_equal(stats.fetched, 1);
+    end();
+}
+
+static int fail_when_told(struct fake_source *self, const struct trove_request *request,
+                          struct trove_sink *sink, struct trove_error *err)
+{
+    (void)request, (void)sink;
+    latch_wait(&self->go);
+    return trove_error_set(err, -EPROTO, "line %s", "noise");
+}
+
+struct told {
+    struct trove__unit *unit;
+    unsigned waiters;
+    atomic_uint right, led, joined;
+};
+
+static void hear_of_it(void *context, unsigned index)
+{
+    struct told *told = context;
+    struct trove_result result;
+    struct trove_error err;
+
+    if (index == told->waiters) { /* lets the source fail once all wait */
+        struct trove_oid id = fake_id(1);
+        struct trove__flight *flight;
+        latch_wait(&source.started);
+        flight = trove__flight_find(told->unit, &id);
+        while (trove__flight_waiters(flight) < told->waiters)
+            sched_yield();
+        trove__flight_unref(told->unit, flight);
+        latch_open(&source.go);
+        return;
+    }
+    if (resolve(1, NULL, &result, &err) == -EPROTO && strcmp(err.message, "line noise") == 0)
+        atomic_fetch_add(&told->right, 1);
+    atomic_fetch_add(result.how == TROVE_FETCHED ? &told->led : &told->joined, 1);
+}
+
+/* Goal: a failure reaches every waiter of the flight, with its message. */
+static void flight__a_failure_reaches_all(void **state)
+{
+    struct told told = {.waiters = 40};
+
+    (void)state;
+    begin(fail_when_told, NULL);
+    assert_int_equal(trove__unit_get(cache, &told.unit), 0);
+    run_threads(told.waiters + 1, hear_of_it, &told);
+    trove__unit_unref(told.unit);
+    assert_int_equal(told.right, 40);
+    assert_int_equal(told.led, 1);
+    assert_int_equal(told.joined, 39);
+    assert_int_equal(source.requests, 1);
     end();
 }
 
@@ -578,6 +632,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flight__a_failure_is_told_and_forgotten),
+        cmocka_unit_test(flight__a_failure_reaches_all),
         cmocka_unit_test(flight__objects_before_an_error_stay),
         cmocka_unit_test(flight__return_without_done),
         cmocka_unit_test(flight__one_bogus_id_fails_alone),

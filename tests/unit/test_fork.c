@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_fork.c - a child of fork() reads what was cached, fetches anew, and leaves the parent's flights alone.
+ */
+#include "core/process.h"
+#include "fake_source.h"
+#include "support.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct fake_source source;
+static struct trove *cache;
+
+static int resolve(unsigned n)
+{
+    const struct trove_oid id = fake_id(n);
+    struct trove_result result;
+    int r = trove_resolve(cache, &id, TROVE_BLOB, NULL, &result, NULL);
+
+    return r < 0 ? r : check_result(&result, n);
+}
+
+/* The first request, which is the parent's, waits; a child's never does. */
+static int hold_in_parent(struct fake_source *self, const struct trove_request *request,
+                          struct trove_sink *sink, struct trove_error *err)
+{
+    (void)err;
+    if (fake_number(&request->wants[0].id) == 5 &&
+        !latch_wait_or_cancel(&self->go, request->until.cancel))
+        return -ECANCELED;
+    return fake_answer(request, sink);
+}
+
+/* Runs CHECK in a child; its number when it says that something is wrong. */
+static int in_child(int (*check)(void *context), void *context)
+{
+    pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(check(context));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int changes(void *context)
+{
+    return trove__process_number() == *(unsigned *)context;
+}
+
+static void fork__changes_the_number(void **state)
+{
+    unsigned number;
+
+    (void)state;
+    assert_int_equal(trove__process_watch(), 0);
+    number = trove__process_number();
+    assert_int_equal(in_child(changes, &number), 0);
+    assert_int_equal(trove__process_number(), number);
+}
+
+struct left {
+    struct trove_stream *stream;
+    struct trove_fetch *fetch;
+};
+
+/* What was cached, what is missing, and what the parent left. */
+static int use_in_child(void *context)
+{
+    struct left *left = context;
+    const struct trove_oid one = fake_id(1);
+    struct trove_want want = {one, TROVE_BLOB};
+    struct trove_result result;
+
+    if (!trove_has(cache, &one) || resolve(1) != 0)
+        return 1;
+    if (resolve(2) != 0)
+        return 2;
+    if (trove_put(cache, TROVE_BLOB, "x", 1, NULL, NULL) != 0)
+        return 3;
+    if (trove_stream_next(left->stream, NULL, &result, NULL) != -ECANCELED)
+        return 4;
+    if (trove_stream_add(left->stream, &want, NULL, 1, NULL) != -ECANCELED)
+        return 5;
+    if (trove_fetch_wait(left->fetch, NULL, NULL, NULL) != -ECANCELED)
+        return 6;
+    trove_stream_close(left->stream);
+    return trove_close(cache, NULL) == 0 ? 0 : 7;
+}
+
+/* Goal: with a flight, a fetch and a stream under way in the parent the child works, and the parent's are unharmed. */
+static void fork__with_flights_under_way(void **state)
+{
+    struct trove_want want = {fake_id(5), TROVE_BLOB};
+    struct trove_fetch_options options = {.wants = &want, .want_count = 1};
+    struct trove_result result;
+    struct left left;
+
+    (void)state;
+    fake_source_init(&source, hold_in_parent);
+    cache = fake_open(&source, NULL);
+    assert_int_equal(resolve(1), 0);
+    assert_int_equal(trove_stream_open(cache, NULL, &left.stream, NULL), 0);
+    assert_int_equal(trove_stream_add(left.stream, &want, NULL, 1, NULL), 0);
+    assert_int_equal(trove_fetch_start(cache, &options, NULL, &left.fetch, NULL), 0);
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(in_child(use_in_child, &left), 0);
+    latch_open(&source.go);
+    assert_int_equal(trove_stream_next(left.stream, NULL, &result, NULL), 1);
+    assert_int_equal(check_result(&result, 5), 0);
+    assert_int_equal(trove_fetch_wait(left.fetch, NULL, NULL, NULL), 0);
+    trove_stream_close(left.stream);
+    trove_fetch_free(left.fetch);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fork__changes_the_number),
+#ifndef __SANITIZE_THREAD__ /* it lets no child of several threads start one */
+        cmocka_unit_test(fork__with_flights_under_way),
+#endif
+    };
+    (void)fork__with_flights_under_way;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_gather.c - in how many requests misses leave, in what order, beside what; and what it costs in system calls.
+ */
+#include "core/unit.h"
+#include "fake_source.h"
+#include "support.h"
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct fake_source source;
+static struct trove *cache;
+
+/* --- counting what the core asks of the kernel ---------------------------------------------------------------------- */
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define COUNTS_SYSCALLS 1
+
+static atomic_uint wakes, calls;
+
+/* Takes the place of the C library's, through which futex.h goes. */
+long syscall(long number, ...)
+{
+    va_list arguments;
+    long a[6], result;
+
+    va_start(arguments, number);
+    for (unsigned i = 0; i < 6; i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    atomic_fetch_add(&calls, 1);
+    if (number == SYS_futex && (a[1] & FUTEX_CMD_MASK) == FUTEX_WAKE)
+        atomic_fetch_add(&wakes, 1);
+    register long r10 __asm__("r10") = a[3];
+    register long r8 __asm__("r8") = a[4];
+    register long r9 __asm__("r9") = a[5];
+    __asm__ __volatile__("syscall"
+                         : "=a"(result)
+                         : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+                         : "rcx", "r11", "memory");
+    if (result >= 0 || result < -4095)
+        return result;
+    errno = (int)-result;
+    return -1;
+}
+#endif
+
+static void begin(fake_script script, struct trove_options *options)
+{
+    fake_source_init(&source, script);
+    cache = fake_open(&source, options);
+}
+
+static void end(void)
+{
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+static int resolve(unsigned n, enum trove_type type)
+{
+    const struct trove_oid id = fake_id(n);
+    struct trove_result result;
+    int r = trove_resolve(cache, &id, type, NULL, &result, NULL);
+
+    return r < 0 ? r : check_result(&result, n);
+}
+
+/* --- how many requests ------------------------------------------------------------------------------------------------ */
+
+/* Holds the first request for 100 ms of the clock. */
+static int hold_100_ms(struct fake_source *self, const struct trove_request *request,
+                       struct trove_sink *sink, struct trove_error *err)
+{
+    (void)err;
+    if (atomic_load(&self->requests) == 1) {
+        const struct timespec held = {.tv_nsec = 100 * 1000 * 1000};
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &held, NULL);
+    }
+    return fake_answer(request, sink);
+}
+
+static void resolve_own(void *context, unsigned index)
+{
+    if (resolve(index, TROVE_BLOB) != 0)
+        atomic_fetch_add((atomic_uint *)context, 1);
+}
+
+/* Goal: 64 threads, 64 ids, started together, the first request held for 100 ms: at most 3 requests, with the options that
+ * everybody has. */
+static void gather__while_the_first_is_held(void **state)
+{
+    atomic_uint wrong = 0;
+
+    (void)state;
+    begin(hold_100_ms, NULL);
+    run_threads(64, resolve_own, &wrong);
+    assert_int_equal(wrong, 0);
+    assert_int_equal(source.ids, 64);
+    assert_in_range(source.requests, 1, 3);
+    end();
+}
+
+static int hang_on_the_first(struct fake_source *self, const struct trove_request *request,
+                             struct trove_sink *sink, struct trove_error *err)
+{
+    (void)err;
+    if (atomic_load(&self->requests) == 1 &&
+        !latch_wait_or_cancel(&self->go, request->until.cancel))
+        return -ECANCELED;
+    return fake_answer(request, sink);
+}
+
+static struct trove_stream *occupy(void)
+{
+    struct trove_want want = {fake_id(1), TROVE_BLOB};
+    struct trove_stream *stream;
+
+    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
+    assert_int_equal(trove_stream_add(stream, &want, NULL, 1, NULL), 0);
+    latch_wait(&source.started);
+    return stream;
+}
+
+/* Goal: a request that hangs holds up no other id, of its type or another. */
+static void gather__beside_a_hanging_request(void **state)
+{
+    struct trove_stream *stream;
+
+    (void)state;
+    begin(hang_on_the_first, NULL);
+    stream = occupy();
+    for (unsigned n = 100; n < 110; n++)
+        assert_int_equal(resolve(n, n % 2 ? TROVE_BLOB : TROVE_TREE), 0);
+    assert_int_equal(source.requests, 11);
+    trove_stream_close(stream);
+    end();
+}
+
+/* --- order -------------------------------------------------------------------------------------------------------------- */
+
+struct order {
+    struct trove_fetch *fetch;
+    unsigned seen[8], count; /* first wants of the requests, in their order */
+};
+
+static int note_order(struct fake_source *self, const struct trove_request *request,
+                      struct trove_sink *sink, struct trove_error *err)
+{
+    struct order *order = self->context;
+
+    (void)err;
+    if (atomic_load(&self->requests) == 1) {
+        if (!latch_wait_or_cancel(&self->go, request->until.cancel))
+            return -ECANCELED;
+    } else if (order->count < 8) {
+        order->seen[order->count++] = (unsigned)fake_number(&request->wants[0].id);
+    }
+    return fake_answer(request, sink);
+}
+
+/* Waits until the miss of object N stands in line. */
+static void wait_until_gathered(unsigned n)
+{
+    const struct trove_oid id = fake_id(n);
+    enum trove__phase phase = TROVE__FLIGHT_NEW;
+    struct trove__unit *unit;
+
+    assert_int_equal(trove__unit_get(cache, &unit), 0);
+    while (phase != TROVE__FLIGHT_GATHERED) {
+        struct trove__flight *flight = trove__flight_find(unit, &id);
+        if (flight != NULL) {
+            phase = trove__flight_phase(flight);
+            trove__flight_unref(unit, flight);
+        }
+        sched_yield();
+    }
+    trove__unit_unref(unit);
+}
+
+static void *resolve_30(void *context)
+{
+    *(int *)context = resolve(30, TROVE_TREE);
+    return NULL;
+}
+
+/* Goal: fetches and interactive misses come in their order, prefetched ones after them, though they were first. */
+static void gather__order(void **state)
+{
+    struct trove_want prefetched = {fake_id(10), TROVE_COMMIT}, fetched = {fake_id(20), TROVE_BLOB};
+    struct trove_fetch_options fetch = {.wants = &fetched, .want_count = 1};
+    struct trove_options options;
+    struct trove_stream *first, *stream;
+    struct trove_result result;
+    struct order order = {0};
+    pthread_t thread;
+    int resolved = 1;
+
+    (void)state;
+    fake_options(&options);
+    options.requests_at_once = 1;
+    begin(note_order, &options);
+    source.context = &order;
+    first = occupy();
+    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
+    assert_int_equal(trove_stream_add(stream, &prefetched, NULL, 1, NULL), 0);
+    assert_int_equal(trove_fetch_start(cache, &fetch, NULL, &order.fetch, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, resolve_30, &resolved), 0);
+    wait_until_gathered(30);
+    latch_open(&source.go);
+    pthread_join(thread, NULL);
+    assert_int_equal(trove_fetch_wait(order.fetch, NULL, NULL, NULL), 0);
+    trove_stream_close(first);
+    assert_int_equal(trove_stream_next(stream, NULL, &result, NULL), 1);
+    assert_int_equal(check_result(&result, 10), 0);
+    trove_stream_close(stream);
+    trove_fetch_free(order.fetch);
+    end();
+    assert_int_equal(resolved, 0);
+    assert_int_equal(order.count, 3);
+    assert_int_equal(order.seen[2], 10);
+}
+
+/* --- system calls --------------------------------------------------------------------------------------------------------- */
+
+/* Goal: flights that nobody sleeps on are answered without a futex call each; a hit makes none at all. */
+static void gather__no_wake_without_a_sleeper(void **state)
+{
+#ifdef COUNTS_SYSCALLS
+    enum { COUNT = 200 };
+    struct trove_want wants[COUNT];
+    struct trove_stream *stream;
+    struct trove_stats stats;
+    unsigned before;
+
+    (void)state;
+    begin(NULL, NULL);
+    assert_int_equal(resolve(0, TROVE_BLOB), 0);
+    wait_for_flights(cache, 0);
+    for (unsigned i = 0; i < COUNT; i++)
+        wants[i] = (struct trove_want){fake_id(1 + i), TROVE_BLOB};
+    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
+    before = atomic_load(&wakes);
+    assert_int_equal(trove_stream_add(stream, wants, NULL, COUNT, NULL), 0);
+    do
+        trove_stats(cache, &stats);
+    while (stats.object_count < 1 + COUNT);
+    wait_for_flights(cache, 0);
+    /* For the fetch threads: the push, and what each leaves behind when it takes a request full of ids. */
+    assert_in_range(atomic_load(&wakes) - before, 0, 2 * source.requests + 2);
+    assert_true(source.requests < 10);
+    trove_stream_close(stream);
+    before = atomic_load(&calls);
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_int_equal(resolve(1 + i, TROVE_BLOB), 0);
+    assert_int_equal(atomic_load(&calls), before);
+    end();
+#else
+    (void)state;
+    skip();
+#endif
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gather__while_the_first_is_held),
+        cmocka_unit_test(gather__beside_a_hanging_request),
+        cmocka_unit_test(gather__order),
+        cmocka_unit_test(gather__no_wake_without_a_sleeper),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
