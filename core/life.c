@@ -353,8 +353,10 @@ int trove_close(struct trove *cache, const struct trove_until *until)
     r = wait_for_callers(cache, until);
     if (r == 0)
         r = trove__flights_drain(cache->flights, until);
-    if (r == 0)
+    if (r == 0) {
+        trove__policy_give_up(&cache->policy);
         r = trove__reclaim_stop(&cache->reclaim, until);
+    }
     if (r < 0)
         return r;
     list_remove(cache);

@@ -259,6 +259,22 @@ static struct trove_object *dequeue(struct trove__queue *queue)
     return object;
 }
 
+static void give_up_all(struct trove__policy *policy, struct trove__queue *queue)
+{
+    struct trove_object *object;
+
+    while ((object = dequeue(queue)) != NULL)
+        give_up_cell(policy, object);
+}
+
+void trove__policy_give_up(struct trove__policy *policy)
+{
+    if (!policy->evicts)
+        return;
+    give_up_all(policy, &policy->small);
+    give_up_all(policy, &policy->main);
+}
+
 /* Back into main; when there is no segment for it, it stays without a cell. */
 static void put_back(struct trove__policy *policy, struct trove_object *object)
 {

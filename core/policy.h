@@ -44,6 +44,8 @@ int trove__policy_init(struct trove__policy *policy, const struct trove_options 
                        struct trove__budget *budget, struct trove__reclaim *reclaim,
                        struct trove__table *table, struct trove__counters *counters);
 /* After the reclaimer has stopped and the table's objects are gone. */
+/* Before reclamation ends: retires what was unlinked while it had a cell. No caller is left that inserts. */
+void trove__policy_give_up(struct trove__policy *policy);
 void trove__policy_deinit(struct trove__policy *policy);
 
 /* Takes BYTES of the budget for an object, evicting or asking as the policy says. Outside sections; lock-free but for the
