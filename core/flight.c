@@ -8,7 +8,8 @@
  *            I2 phase and waiter count are one word (`state`). A flight is joined only while it is not failed or dropped,
  *            dropped only while nobody waits, sent only while somebody does: so DROPPED reaches nobody, and a failure
  *            only those who joined before it was decided.
- *            I3 a decided phase never changes; whoever's CAS decided, and only it, writes the result, once.
+ *            I3 a decided phase never changes, but that FOUND becomes LEFT when nobody waits any more and the object is let
+ *            go; whoever's CAS decided, and only it, writes the result, once.
  *            I4 an object is cached, or marked uncached, before its flight leaves the table, and the flight leaves the
  *            table before its word is terminal: no flight and a miss means that it is really not there.
  *            I5 put completes no flight, and neither does a caller: only fetch threads, the dispatcher, shutdown.
@@ -200,10 +201,28 @@ bool trove__flight_join(struct trove__flight *flight)
     return true;
 }
 
+/* Lets the object of a flight go that nobody waits for any more: who still refers to it (the request, a gather node) may do
+ * so until a whole pack has come. Another waiter's leaving may be missed; then the object stays until the last reference. */
+static void let_go(struct trove__flight *flight)
+{
+    uint32_t state = TROVE__FLIGHT_FOUND; /* and no waiters */
+    struct trove_object *object;
+
+    /* ACQ_REL [E5 state]: who left has read the result before; who comes now finds it is too late to join. */
+    if (!trove__flight_is_done(flight) ||
+        !trove__cas_acq_rel(&flight->state, &state, TROVE__FLIGHT_LEFT))
+        return;
+    object = flight->object;
+    flight->object = NULL;
+    trove_unpin(object);
+}
+
 void trove__flight_leave(struct trove__flight *flight)
 {
-    /* RELEASE [E5 state]: who drops the flight comes after the leaver's uses. Pairs with trove__flight_send(). */
-    trove__sub_release(&flight->state, WAITER_ONE);
+    /* ACQ_REL [E5 state]: who drops the flight, or lets its object go, comes after the leaver's uses. Pairs with
+     * trove__flight_send() and let_go(). */
+    if (trove__sub_acq_rel(&flight->state, WAITER_ONE) == (TROVE__FLIGHT_FOUND | WAITER_ONE))
+        let_go(flight);
 }
 
 void trove__flight_moved(struct trove__flight *flight, enum trove__phase from, enum trove__phase to)
@@ -272,6 +291,8 @@ bool trove__flight_complete(struct trove__unit *unit, struct trove__flight *flig
     nodes = trove__exchange_acq_rel(&flight->nodes, TROVE__NODES_CLOSED);
     if (old == TROVE__PENDING_SLEEPERS || nodes != NULL)
         trove__dispatch(unit, flight, old == TROVE__PENDING_SLEEPERS, nodes);
+    else
+        let_go(flight);
     return true;
 }
 

@@ -15,7 +15,7 @@ struct trove__fetcher;
 struct trove__stream_node;
 struct trove__watch;
 
-/* The last three are decided: nothing changes the phase any more. */
+/* The last four are decided; nothing changes them any more, but FOUND becomes LEFT. */
 enum trove__phase {
     TROVE__FLIGHT_NEW,      /* in the table, not yet pushed by its leader */
     TROVE__FLIGHT_GATHERED, /* on a gather stack */
@@ -24,6 +24,7 @@ enum trove__phase {
     TROVE__FLIGHT_FOUND,
     TROVE__FLIGHT_FAILED,
     TROVE__FLIGHT_DROPPED, /* nobody waited, never sent */
+    TROVE__FLIGHT_LEFT,    /* was found, and all who waited have it: its object is let go */
 };
 
 /* Interactive misses leave before prefetched ones. */
@@ -145,7 +146,7 @@ struct trove_oid trove__flight_id(const struct trove__flight *flight);
 
 /* One more waiter. False: decided without an object; take it out of the table and start over. */
 bool trove__flight_join(struct trove__flight *flight);
-/* One waiter less; the reference stays. */
+/* One waiter less, who has read the result if there is one; the reference stays. */
 void trove__flight_leave(struct trove__flight *flight);
 
 /* NEW or PARKED becomes GATHERED or PARKED, unless somebody was faster. */

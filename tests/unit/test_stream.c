@@ -314,10 +314,50 @@ static void stream__survives_the_cache(void **state)
     trove_stream_close(stream);
 }
 
+/* Gives what it was asked for and then stays. */
+static int give_and_stay(struct fake_source *source, const struct trove_request *request,
+                         struct trove_sink *sink, struct trove_error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < request->want_count; i++)
+        fake_give(sink, (unsigned)fake_number(&request->wants[i].id), TROVE_GIVE_NO_CACHE);
+    latch_open(&source->started);
+    latch_wait(&source->go);
+    return 0;
+}
+
+/* Goal: what was answered and taken is let go, also while the request that brought it goes on. */
+static void stream__taken_answers_are_let_go(void **state)
+{
+    struct fake_source source;
+    struct trove_stream *stream;
+    struct trove_stats stats;
+    struct trove *cache;
+
+    (void)state;
+    fake_source_init(&source, give_and_stay);
+    cache = fake_open(&source, NULL);
+    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
+    add(stream, 0, 50);
+    latch_wait(&source.started);
+    trove_stats(cache, &stats);
+    assert_int_not_equal(stats.pinned_bytes, 0);
+    take(stream, 50);
+    trove_stats(cache, &stats);
+    while (stats.pinned_bytes != 0) { /* the dispatcher lets go a moment after it has delivered */
+        sched_yield();
+        trove_stats(cache, &stats);
+    }
+    latch_open(&source.go);
+    trove_stream_close(stream);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream__in_and_out),
+        cmocka_unit_test(stream__taken_answers_are_let_go),
         cmocka_unit_test(stream__absent),
         cmocka_unit_test(stream__beyond_flights_max),
         cmocka_unit_test(stream__first_half_before_the_second),
