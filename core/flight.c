@@ -34,7 +34,8 @@
  *            E5 state     state CAS release -> state load acquire   what led to a phase is seen by who acts on it
  * PROGRESS   admit, join, leave, complete lock-free but for the allocator. wait sleeps.
  * LIMITS     flights_max flights at once; 2^28 waiters of one flight.
- * TESTS      tests/unit/test_flight.c, tests/unit/test_resolve.c, tests/stress/test_flight_stress.c
+ * TESTS      tests/unit/test_flight.c, tests/unit/test_resolve.c, tests/stress/test_flight_stress.c, and the same in the
+ *            perturbed build, tests/stress/perturbed/test_wake.c (I1)
  */
 #include "core/flight.h"
 #include "core/fetch_op.h"
