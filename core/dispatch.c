@@ -13,7 +13,7 @@
  *                         what others pushed meanwhile, or they find that there is none
  * PROGRESS   dispatch() never waits. Without memory or a thread for a dispatcher it does all the waking itself.
  * LIMITS     The order among waiters is the kernel's.
- * TESTS      tests/unit/test_resolve.c (storm), tests/stress/test_flight_stress.c
+ * TESTS      tests/unit/test_flight.c (storms), tests/stress/test_flight_stress.c
  */
 #include "core/dispatch.h"
 #include "core/flight.h"

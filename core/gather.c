@@ -20,7 +20,7 @@
  *            E2 work    push: stack, then `work`, then `idle` seq_cst -> fetch thread: `idle`, then `work`, then stack seq_cst
  * PROGRESS   push is lock-free but for starting a thread, which the C library does.
  * LIMITS     A thread that starts the first fetch thread and stops in between is waited for 10 ms, then another caller does.
- * TESTS      tests/unit/test_resolve.c (gathering, few requests), tests/stress/test_flight_stress.c
+ * TESTS      tests/unit/test_gather.c, tests/stress/test_flight_stress.c
  */
 #include "core/gather.h"
 #include "core/cycle.h"

@@ -15,7 +15,7 @@
  *            thread that takes it, or takes it over from an ended fetch, looks in the cache before it asks.
  * PROGRESS   lock-free but for the hash, the allocator and the wake-ups.
  * LIMITS     What an atomic request keeps is bounded by max_inflight_bytes: past it -EFBIG.
- * TESTS      tests/unit/test_flight.c, tests/unit/test_stream.c
+ * TESTS      tests/unit/test_flight.c, tests/unit/test_stream.c, tests/unit/test_fetch_op.c
  */
 #include "core/sink.h"
 #include "core/cycle.h"
