@@ -36,11 +36,12 @@
 
 #include "core/keyed_hash.h"
 
-/* What jemalloc reads at its start: huge pages for whatever objects and tables lie in. */
-extern const char *malloc_conf;
-const char *malloc_conf = "thp:always,metadata_thp:always";
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* since Linux 6.1 */
+#endif
 
 #define BYTES 80
+#define HUGE_PAGE (2ul << 20)
 #define SECTION 64
 #define SLICE ((size_t)1 << 17) /* lookups of one table in one round */
 #define CHAIN ((size_t)1 << 14) /* the same, dependent */
@@ -610,7 +611,6 @@ static void print_table(const char *state, const uint64_t *present, size_t count
 /* Asks for huge pages under everything large that is mapped by now: what objects, trove and both peers lie in. */
 static void collapse_pages(void)
 {
-#ifdef MADV_COLLAPSE
     FILE *maps = fopen("/proc/self/maps", "r");
     char line[512];
 
@@ -619,15 +619,17 @@ static void collapse_pages(void)
         char access[5];
 
         if (sscanf(line, "%lx-%lx %4s", &from, &to, access) != 3 || strchr(line, '/') != NULL ||
-            strcmp(access, "rw-p") != 0 || to - from < (1ul << 22))
+            strcmp(access, "rw-p") != 0 || to - from < HUGE_PAGE)
             continue;
         /* Advice: where the kernel does not follow it, all tables lie in small pages alike. */
-        madvise((void *)from, to - from, MADV_HUGEPAGE);
-        madvise((void *)from, to - from, MADV_COLLAPSE);
+        for (from = (from + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1); from + HUGE_PAGE <= to;
+             from += HUGE_PAGE) {
+            madvise((void *)from, HUGE_PAGE, MADV_HUGEPAGE);
+            madvise((void *)from, HUGE_PAGE, MADV_COLLAPSE);
+        }
     }
     if (maps != NULL)
         fclose(maps);
-#endif
 }
 
 /* Numbers below END that are in all three tables. */

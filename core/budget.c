@@ -10,6 +10,7 @@ void trove__budget_init(struct trove__budget *budget, uint64_t max_bytes, uint64
     budget->live_max = max_bytes - deferred_max;
     budget->deferred_max = deferred_max;
     budget->soft = soft;
+    atomic_init(&budget->loose, 0);
     atomic_init(&budget->live, 0);
     atomic_init(&budget->deferred, 0);
 }
@@ -36,7 +37,12 @@ bool trove__budget_reserve_leaving(struct trove__budget *budget, uint64_t bytes,
 
 bool trove__budget_reserve(struct trove__budget *budget, uint64_t bytes)
 {
-    return trove__budget_reserve_leaving(budget, bytes, 0);
+    if (trove__budget_reserve_leaving(budget, bytes, 0))
+        return true;
+    if (trove__load_relaxed(&budget->loose) == 0) /* RELAXED: a choice, late by a put or two */
+        return false;
+    trove__budget_force(budget, bytes);
+    return true;
 }
 
 void trove__budget_force(struct trove__budget *budget, uint64_t bytes)

@@ -3,8 +3,8 @@
  * budget.h - exact accounting of a cache's memory, bounded at every instant.
  *
  * INVARIANTS (I7 of the cache)
- *   B1 live <= live_max, unless the budget is soft (policy GROW). live is objects + table + queues + reservations, by the
- *      allocator's usable sizes. Bytes are in `live` from before they are allocated.
+ *   B1 live <= live_max, unless the budget is soft (policy GROW) or loose (the callback chose to grow). live is objects +
+ *      table + queues + reservations, by the allocator's usable sizes. Bytes are in `live` from before they are allocated.
  *   B2 deferred <= deferred_max. deferred is objects that were removed and wait for a grace period.
  *   B3 live_max + deferred_max = max_bytes, so live + deferred <= max_bytes at every instant, whatever two moments the
  *      two words are read at.
@@ -29,6 +29,7 @@ struct trove__budget {
     uint64_t live_max;
     uint64_t deferred_max;
     bool soft;
+    atomic_uint loose; /* the user's last word was to grow: see trove__budget_reserve() */
     /* SHARED-HOT: every put, every eviction, every free */
     _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong live;
     _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong deferred;
@@ -37,7 +38,8 @@ struct trove__budget {
 void trove__budget_init(struct trove__budget *budget, uint64_t max_bytes, uint64_t deferred_max,
                         bool soft);
 
-/* Adds BYTES to live, or nothing: false when they do not fit. The second leaves LEAVE bytes of the bound for others. */
+/* Adds BYTES to live, or nothing: false when they do not fit. The second leaves LEAVE bytes of the bound for others. The
+ * first, which is for what an object that is in already needs, goes past the bound while that is loose. */
 bool trove__budget_reserve(struct trove__budget *budget, uint64_t bytes);
 bool trove__budget_reserve_leaving(struct trove__budget *budget, uint64_t bytes, uint64_t leave);
 /* The same past the bound: for the policy GROW, and for what must exist before a bound can be kept. */

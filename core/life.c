@@ -182,6 +182,13 @@ static uint64_t first_level_bytes(const struct trove_options *options)
     return share < FIRST_LEVEL_BYTES_MAX ? share : FIRST_LEVEL_BYTES_MAX;
 }
 
+/* A table that cannot settle (a reader holds it up) must do with its last level: where memory is not bounded, that one may
+ * be as large as it likes. */
+static uint64_t ahead_bytes(const struct trove_options *options)
+{
+    return options->overfull == TROVE_OVERFULL_GROW ? UINT64_MAX : options->max_bytes / 16;
+}
+
 static int init_contents(struct trove *cache)
 {
     const struct trove__table_host host = {
@@ -193,7 +200,7 @@ static int init_contents(struct trove *cache)
     if (r < 0)
         return r;
     r = trove__table_init(&cache->table, cache->hash.algo, first_level_bytes(&cache->options),
-                          cache->options.max_bytes / 16, &host, &cache->reclaim);
+                          ahead_bytes(&cache->options), &host, &cache->reclaim);
     if (r < 0)
         trove__policy_deinit(&cache->policy);
     return r;

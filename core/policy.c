@@ -172,6 +172,9 @@ int trove__policy_init(struct trove__policy *policy, const struct trove_options 
     policy->small_max = budget->live_max / 100 * SMALL_PERCENT;
     atomic_init(&policy->evictions, 0);
     atomic_init(&policy->wanted_room, 0);
+    /* Until the callback was asked, as if it refused. */
+    atomic_init(&policy->mode, options->overfull == TROVE_OVERFULL_CALLBACK ? TROVE_OVERFULL_ERROR
+                                                                            : options->overfull);
     if (!policy->evicts)
         return 0;
     r = make_queues(policy);
@@ -419,11 +422,23 @@ static bool reserve_evicting(struct trove__policy *policy, uint64_t bytes)
     return taken;
 }
 
+/* The user's choice holds until the next one for what is needed inside sections, where nobody can be asked: a level of
+ * the table, a place in a full window. */
+static enum trove_overfull mode_of(struct trove__policy *policy)
+{
+    return (enum trove_overfull)trove__load_relaxed(
+        &policy->mode); /* RELAXED: a choice, late by a put or two */
+}
+
 static bool reserve_asking(struct trove__policy *policy, uint64_t bytes)
 {
     uint64_t used = trove__budget_live(policy->budget) + trove__budget_deferred(policy->budget);
+    enum trove_overfull answer = policy->callback(policy->callback_context, used, bytes);
 
-    switch (policy->callback(policy->callback_context, used, bytes)) {
+    /* RELAXED, both: see mode_of() */
+    trove__store_relaxed(&policy->mode, answer);
+    trove__store_relaxed(&policy->budget->loose, answer == TROVE_OVERFULL_GROW);
+    switch (answer) {
     case TROVE_OVERFULL_EVICT:
         return reserve_evicting(policy, bytes);
     case TROVE_OVERFULL_GROW:
@@ -447,8 +462,12 @@ bool trove__policy_reserve_level(struct trove__policy *policy, uint64_t bytes, b
 {
     if (trove__budget_reserve_leaving(policy->budget, bytes, policy->leave_bytes))
         return true;
+    if (mode_of(policy) == TROVE_OVERFULL_GROW) {
+        trove__budget_force(policy->budget, bytes);
+        return true;
+    }
     /* Not while what would have to go has no room in `deferred`: a half of the way helps nobody. */
-    return may_evict && policy->overfull == TROVE_OVERFULL_EVICT &&
+    return may_evict && mode_of(policy) == TROVE_OVERFULL_EVICT &&
            bytes <= policy->budget->deferred_max - trove__budget_deferred(policy->budget) &&
            evict_for(policy, bytes);
 }
@@ -463,7 +482,7 @@ bool trove__policy_displace(struct trove__policy *policy, uint64_t hash)
 {
     struct trove_object *victim;
 
-    if (policy->overfull != TROVE_OVERFULL_EVICT)
+    if (mode_of(policy) != TROVE_OVERFULL_EVICT)
         return false;
     victim = trove__table_victim(policy->table, hash);
     if (victim == NULL || trove__table_remove(policy->table, victim,

@@ -34,6 +34,7 @@ struct trove__policy {
     struct trove__queue small, main;
     _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong evictions; /* the ghosts' clock */
     atomic_ulong wanted_room; /* in `deferred`, for the object that did not fit last */
+    atomic_uint mode; /* enum trove_overfull: the policy, or what the callback answered last */
 };
 
 /* What queues and ghosts of a cache of MAX_BYTES take before the first object. */
