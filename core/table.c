@@ -51,22 +51,33 @@
  *           taken this level for the newest has ended. Only then are its objects moved.
  *
  * EDGES     (each label stands at both of its ends)
- *   E1 publish-entry   take_slot() -> trove__table_find_home(), trove__scan_next()  all of the object
- *   E2 publish-level   publish_level() -> newest_level(), trove__scan_next(), trove__table_find_home()    the level, zeroed
- *   E3 dedupe          take_slot(), fence -> resolve_duplicates()                  a store-load pair: slot, fence, scan
- *   E4 pass            count_pass() -> trove__scan_next(), trove__table_find_home()     counter before slot; read after slots
- *   E5 seq             drop_copy() -> trove__table_find_home()                          seq before the clear; read around
- *   E6 head            switch_head() -> trove__scan_begin(), trove__table_find_home()   the next level as the oldest
- *   E7 moved           move_sealed() -> trove__scan_next()                         the newer slot before the older's EMPTY
- *   E8 settled         trove__table_service() -> movers                            the grace period is over
- *   E9 clear           clear_slot() -> count_pass() undo                           the slot before its counters
+ *   E1 publish-entry   take_slot(), move_sealed(), unseal() -> trove__table_find_home(), trove__scan_next()
+ *                      all of the object
+ *   E2 publish-level   publish_level() -> trove__newest_level(), trove__scan_next(), trove__table_find_home()
+ *                      the level, zeroed
+ *   E3 dedupe          take_slot() -> trove__resolve_duplicates()
+ *                      a store-load pair: slot, fence, scan
+ *   E4 pass            count_pass() -> trove__scan_next(), trove__table_find_home()
+ *                      the counter before the slot; read after the slots
+ *   E5 seq             drop_copy() -> trove__table_find_home()
+ *                      seq before the clear; read around the lanes
+ *   E6 head            switch_head() -> trove__scan_begin(), trove__table_find_home()
+ *                      the next level as the oldest
+ *   E7 moved           move_sealed(), drop_sealed() -> trove__scan_next()
+ *                      the newer slot before the older's EMPTY
+ *   E8 settled         settle() -> level_to_move(), trove__table_is_empty()
+ *                      the grace period is over
+ *   E9 clear           uncount_passes(), trove__slot_cleared() -> switch_head(), trove__table_is_empty()
+ *                      the slot before its counters
  *
- * PROGRESS  find: wait-free, at most 3 x 16 x 7 slots twice. insert: lock-free; a retry means that somebody else took the
+ * PROGRESS  find: wait-free, at most the home bucket and then 3 x 16 x 7 slots. insert: lock-free; a retry means that somebody else took the
  *           slot. remove: lock-free. A thread stopped anywhere holds up nobody: at worst one slot stays SEALED, its
  *           object is found but cannot be evicted, and its level cannot be freed.
  * LIMITS    2^16 drops of duplicates in one home bucket during one vector load would make seq look unchanged. A level
  *           has at least 64 buckets, so that the 16 buckets of a window differ. Addresses have 47 bits.
- * TESTS     tests/unit/test_reader.c (growth, full windows), tests/stress/test_cache_stress.c, the TSan preset for E1 to E9.
+ * TESTS     tests/stepped/test_stopped_table.c (a thread stopped at each step of insert, removal, growth and move: I2, I3,
+ *           I5 and PROGRESS; the bound of a find), tests/unit/test_reader.c (lanes, full windows, growth),
+ *           tests/stress/test_cache_stress.c (I6, recounts), the TSan preset for E1 to E9.
  * SOURCES   Purcell, Harris: Non-blocking hashtables with open addressing (insert, then resolve). Maier, Sanders,
  *           Dementiev: Concurrent hash tables: fast and general? (high-bit index). Bronson, Shi: F14 (overflow counts).
  */
