@@ -6,7 +6,7 @@
  *
  * Input: one byte of ways, then entries: a byte of kind (low 3 bits: 0 to 3 a plain object of that type + 1, 4 an offset
  * delta, 5 a delta of a plain object anywhere in the pack, 6 of the object outside, 7 of an id nobody has; bit 3: the
- * delta's sizes are made right; bit 4: plain data is repeated 100 times), for 4 and 5 a byte that picks the base, a byte
+ * delta's sizes are made right; bit 4: plain data is repeated 400 times), for 4 and 5 a byte that picks the base, a byte
  * of length, and so many bytes of data or delta operations. Properties: those of pack_checked.h; one thread and three
  * come to the same end, and, when it is success, to the same objects.
  */
@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ENTRIES_MAX = 48, REPEATS = 100, PLAIN_KINDS = 4, OFFSET_DELTA = 4, LATE, OUTSIDE };
+enum { ENTRIES_MAX = 48, REPEATS = 400, PLAIN_KINDS = 4, OFFSET_DELTA = 4, LATE, OUTSIDE };
 enum { WAY_SHA256 = 1, WAY_SPOOLS = 2, WAY_REMEMBERS = 4, WAY_PIECE_SHIFT = 3 };
 
 struct entry {

@@ -126,7 +126,9 @@ def structured():
     yield "outside", bytes([6 | right, 3]) + copy
     yield "nobody", bytes([7 | right, 3]) + copy
     yield "nothing-below", ofs
-    yield "far", first + 30 * (bytes([2 | many, 200]) + bytes(range(200))) + bytes([4 | right, 30, 3]) + copy
+    many_others = 30 * (bytes([2 | many, 200]) + bytes(range(200)))
+    yield "far", first + many_others + bytes([4 | right, 30, 3]) + copy
+    yield "far-chain", first + 3 * ofs + many_others + bytes([4 | right, 30, 3]) + b"\x91\x01\x07"
     yield "grows", bytes([2 | many, 250]) + bytes(250) + 4 * (bytes([4 | right, 0, 8]) + grow)
 
 
