@@ -4,7 +4,7 @@
  *
  * INVARIANTS I1 the phase goes QUEUED -> RUNNING -> DONE; the CAS to RUNNING is the right to run it or to end it unrun.
  *            I2 `parked` is closed once, at the end, and what it held is pushed for gathering: an id that the fetch did not
- *            bring is asked for. I3 the result is written before `done` is terminal, and not changed afterwards.
+ *            bring is asked for, unless the peer was too slow for the source. I3 the result is written before `done` is terminal, and not changed afterwards.
  * ROLES      callers: start, wait, is_done, free, park. One fetch thread: the rest.
  * EDGES      E1 result  fetch_end() release -> is_done() acquire   the result
  *            E2 park    park() release -> fetch_end() acquire   parked nodes
@@ -20,6 +20,7 @@
 #include "core/stream.h"
 #include "core/unit.h"
 #include "core/until.h"
+#include <errno.h>
 
 #define PARKED_CLOSED ((struct trove__gather_node *)1)
 
@@ -126,6 +127,25 @@ bool trove__fetch_claim(struct trove_fetch *fetch)
     return trove__cas_relaxed(&fetch->phase, &phase, TROVE__FETCH_RUNNING);
 }
 
+/* Whether the source gave up on its peer, not the caller on the source. */
+static bool is_too_slow(const struct trove_fetch *fetch)
+{
+    return fetch->status == -ETIMEDOUT && trove__until_check(&fetch->until) == 0;
+}
+
+/* To ask such a peer for the rest would double the time after which everybody hears of it. */
+static void fail_parked(struct trove_fetch *fetch, struct trove__gather_node *nodes)
+{
+    while (nodes != NULL) {
+        struct trove__gather_node *node = nodes;
+
+        nodes = node->next;
+        trove__request_fail(fetch->unit, node->flight, fetch->status, fetch->failure);
+        trove__flight_unref(fetch->unit, node->flight);
+        trove__free(node);
+    }
+}
+
 void trove__fetch_end(struct trove_fetch *fetch, int status, const char *message,
                       const struct trove_fetch_result *result)
 {
@@ -137,7 +157,9 @@ void trove__fetch_end(struct trove_fetch *fetch, int status, const char *message
         fetch->failure = trove__failure_create(status, message);
     /* ACQ_REL [E2 park]: pairs with trove__fetch_park(). */
     parked = trove__exchange_acq_rel(&fetch->parked, PARKED_CLOSED);
-    if (parked != NULL)
+    if (parked != NULL && is_too_slow(fetch))
+        fail_parked(fetch, parked);
+    else if (parked != NULL)
         trove__gather_push(fetch->unit, TROVE__INTERACTIVE, parked);
     /* ACQ_REL [E1 result]: hands over the result. Pairs with trove__fetch_is_done(). */
     if (trove__exchange_acq_rel(&fetch->done, TROVE__TERMINAL) == TROVE__PENDING_SLEEPERS)

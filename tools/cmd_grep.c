@@ -20,6 +20,11 @@ enum {
     EXIT_NO_HIT = 1,
 };
 
+enum {
+    WINDOW_MAX_BYTES = 16 << 20,
+    HELD_MAX_BYTES = 32 << 20,
+};
+
 /* What one run holds. */
 struct run {
     struct trove__tool *tool;
@@ -30,6 +35,7 @@ struct run {
     struct trove__git_config config;
     struct trove__grep_attributes *attributes;
     struct trove__engine *engine;
+    size_t window_bytes, held_bytes; /* see split_memory() */
     bool output_began;
 };
 
@@ -78,12 +84,15 @@ static int read_pathspec(struct run *run)
     return r < 0 ? trove__fatal_error(r, &err) : 0;
 }
 
-/* What the search holds beside the cache is small beside it. */
-static size_t share_of_cache(const struct run *run, size_t most)
+/* Of --max-bytes the search gets an eighth for what it waits for, and one for output whose turn has not come; the cache
+ * keeps the rest. */
+static void split_memory(struct run *run)
 {
-    uint64_t share = run->tool->cache_options.max_bytes / 4;
+    uint64_t *cache = &run->tool->cache_options.max_bytes, eighth = *cache / 8;
 
-    return share < most ? (size_t)share + 1 : most;
+    run->window_bytes = eighth < WINDOW_MAX_BYTES ? (size_t)eighth : WINDOW_MAX_BYTES;
+    run->held_bytes = eighth < HELD_MAX_BYTES ? (size_t)eighth : HELD_MAX_BYTES;
+    *cache -= run->window_bytes + run->held_bytes;
 }
 
 static int create_engine(struct run *run)
@@ -92,8 +101,8 @@ static int create_engine(struct run *run)
         .cache = run->tool->cache,
         .grep = run->grep,
         .threads = run->options.threads > 0 ? (unsigned)run->options.threads : 0,
-        .window_bytes = share_of_cache(run, 16 << 20),
-        .held_bytes = share_of_cache(run, 32 << 20),
+        .window_bytes = run->window_bytes + 1, /* 0 would be the default */
+        .held_bytes = run->held_bytes + 1,
         .until = run->tool->until,
         .write = write_output,
         .write_context = run,
@@ -198,6 +207,7 @@ static int run_all(struct run *run)
         return status;
     if (!finds_nothing(run))
         status = compile(run);
+    split_memory(run);
     if (status == 0)
         status = trove__tool_open(run->tool);
     if (status == 0)

@@ -36,6 +36,22 @@ static size_t git_rows(const struct trove_git_stats *git, struct row *rows, size
     return n;
 }
 
+/* The most memory that this program had resident at a time, or 0 where the kernel does not tell. */
+static uint64_t peak_memory(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    unsigned long long kilobytes = 0;
+    char line[256];
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, "VmHWM: %llu kB", &kilobytes) == 1)
+            break;
+    }
+    if (file != NULL)
+        fclose(file);
+    return kilobytes * 1024;
+}
+
 static size_t cache_rows(const struct trove_stats *cache, struct row *rows, size_t n)
 {
     n = add_row(rows, n, "hits", COUNT, cache->hits);
@@ -45,6 +61,7 @@ static size_t cache_rows(const struct trove_stats *cache, struct row *rows, size
     n = add_row(rows, n, "uncached", COUNT, cache->uncached);
     n = add_row(rows, n, "cached_objects", COUNT, cache->object_count);
     n = add_row(rows, n, "cache_bytes", BYTES, cache->used_bytes);
+    n = add_row(rows, n, "peak_memory", BYTES, peak_memory());
     return n;
 }
 

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""Limits: limits_test.py --trove PROGRAM --root PROJECT --work FOLDER [options]
+
+A tree of 300 MB within 32 MiB of cache; servers that hang or drip at each stage; a reader that goes away and an answered
+-q, which end the transfer; options that are unknown.
+"""
+import concurrent.futures
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import harness
+import repos
+import servers
+import stalling
+
+MIB = 1 << 20
+TREE_BYTES = 300_000_000
+WORDS = [b"alpha", b"beta", b"gamma", b"delta", b"int", b"return", b"static", b"the", b"of", b"foo", b"bar", b"(x)", b"{", b"}",
+         b"malloc", b"/* note */", b"0x1f", b"if", b"else", b"caf\xc3\xa9"]
+RARE = b"needle in the last file"
+
+
+# --- a tree of 300 MB -------------------------------------------------------------------------------------------------
+def big_contents(rng):
+    """Texts of 4 KB to 12 MB, half of them a change of the one before, so that the pack holds deltas."""
+    block = b"".join(b" ".join(rng.choices(WORDS, k=rng.randrange(1, 12))) + b"\n" for _ in range(60000))
+    left, text = TREE_BYTES, b""
+    sizes = [12_000_000, 8_000_000] + [rng.choice([4_000, 30_000, 200_000, 1_000_000, 2_500_000]) for _ in range(3000)]
+    for size in sizes:
+        if left <= 0:
+            return
+        if text and rng.random() < 0.5:
+            at = rng.randrange(len(text))
+            text = text[:at] + b"a line that was not there before\n" + text[at + 20:]
+        else:
+            at, salt = rng.randrange(len(block)), b"%d foo bar\n" % rng.randrange(1 << 60)
+            text = salt + ((block[at:] + block) * (size // len(block) + 1))[:size]
+        left -= len(text)
+        yield text
+
+
+def make_big(path):
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", path], check=True)
+    with subprocess.Popen(["git", "-C", path, "-c", "core.compression=1", "fast-import", "--quiet"], stdin=subprocess.PIPE) as git:
+        git.stdin.write(b"commit refs/heads/main\ncommitter C <c@example.com> 1700000000 +0000\ndata 0\n")
+        for number, text in enumerate(big_contents(random.Random(7))):
+            git.stdin.write(b"M 644 inline dir-%02d/file-%04d.txt\ndata %d\n%s\n" % (number % 23, number, len(text), text))
+        git.stdin.write(b"M 644 inline zzz\ndata %d\n%s\n" % (len(RARE), RARE))
+    if git.returncode != 0:
+        raise RuntimeError("git fast-import failed")
+    repos.serve_everything(path)
+    empty = os.path.join(os.path.dirname(path), "empty.git")
+    shutil.rmtree(empty, ignore_errors=True)
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", empty], check=True)
+    commit = repos.git(empty, "commit-tree", "-m", "nothing", repos.git(empty, "mktree", input=b"").decode().strip())
+    repos.git(empty, "update-ref", "refs/heads/main", commit.decode().strip())
+
+
+# --- the tests --------------------------------------------------------------------------------------------------------
+class Limits:
+    def __init__(self, args, big):
+        self.args, self.big = args, big
+        self.empty = os.path.join(os.path.dirname(big), "empty.git")
+        self.failures, self.checks, self.lock = 0, 0, threading.Lock()
+
+    def check(self, good, text):
+        """Counts and prints one fact."""
+        with self.lock:
+            self.checks += 1
+            self.failures += not good
+            print("%s %s" % ("ok  " if good else "FAIL", text), flush=True)
+
+    def environment(self, **more):
+        keep = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "LC_", "LANG"))}
+        return {**keep, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", **more}
+
+    def run(self, *words, seconds=300, **more):
+        return subprocess.run(words, env=self.environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=seconds, check=False)
+
+    def trove(self, url, *words, **more):
+        """What trove answered, and its own figures, which end standard error."""
+        done = self.run(self.args.trove, "--stats=json", "-C", url, *words, **more)
+        done.stderr, _, stats = done.stderr.decode(errors="replace").rstrip("\n").rpartition("\n")
+        return done, json.loads(stats)
+
+    def memory(self, kind, *questions):
+        # The program itself: a search that finds an empty tree.
+        program = self.trove("file://" + self.empty, "grep", "x", "HEAD")[1]["peak_memory"]
+        limit = program + (32 + 64) * MIB
+        with servers.start(kind, os.path.dirname(self.big)) as server:
+            for words in questions:
+                git = self.run("git", "-C", self.big, "grep", "--threads=1", *words, "HEAD")
+                ours, stats = self.trove(server.url("big"), "grep", "--max-bytes=32M", *words, "HEAD", **server.environment)
+                peak = stats["peak_memory"]
+                self.check(git.stdout == ours.stdout and git.returncode == ours.returncode,
+                           "300 MB over %s: grep %s equals git's, %d bytes%s" % (
+                               kind, " ".join(words), len(git.stdout), ours.stderr[:300]))
+                self.check(0 < program < peak <= limit, "300 MB over %s: peak of %.1f MiB resident; limit %.1f, the program itself %.1f" % (
+                    kind, peak / MIB, limit / MIB, program / MIB))
+
+    def stall(self, scheme, stage, mode, options, expected):
+        folder = repos.folder(self.args.work)
+        words = [*options, "grep", "-c", "int", "HEAD"]
+        begin = time.monotonic()
+        if scheme == "ssh":
+            place = "%s -B %s %s %s --" % (sys.executable, os.path.abspath(stalling.__file__), stage, mode)
+            done, stats = self.trove("ssh://host" + os.path.join(folder, "self.git"), *words, GIT_SSH_COMMAND=place,
+                                     GIT_SSH_VARIANT="ssh")
+        else:
+            with stalling.server(scheme, folder, stage, mode) as url:
+                done, stats = self.trove(url + "self.git", *words)
+        text = done.stderr.strip()
+        good = done.returncode == 128 and text.startswith("fatal: ") and re.search(expected, text) is not None
+        good = good and stats["requests"] <= 1  # who is too slow once is not asked for the rest
+        self.check(good, "%s, %s at %s, %s: %d after %.1f s: %s" % (
+            scheme, mode + "s", stage, " ".join(options) or "no options", done.returncode, time.monotonic() - begin, text[-200:]))
+
+    def stalls(self, pool):
+        """Every stage on every transport, by both limits; the default limit of 30 s at one stage of each."""
+        slow, deadline = "(?i)low-speed", "(?i)deadline|timed? ?out"
+        todo = [(scheme, "middle", "hang", [], slow) for scheme in ("git", "http", "ssh")]
+        for scheme in ("git", "http", "ssh"):
+            for stage in stalling.STAGES:
+                for mode in ("hang", "drip"):
+                    todo.append((scheme, stage, mode, ["--low-speed", "1000/2"], slow))
+                todo.append((scheme, stage, "hang", ["--timeout", "1.5"], deadline))
+                todo.append((scheme, stage, "drip", ["--timeout", "1.5", "--low-speed", "0/0"], deadline))
+        return [pool.submit(self.stall, *one) for one in todo]
+
+    def early_end(self, kind):
+        """What a whole grep receives, beside one that is answered early and one whose reader goes away."""
+        with servers.start(kind, os.path.dirname(self.big)) as server:
+            url, more = server.url("big"), server.environment
+            whole = self.trove(url, "grep", "-c", "foo", "HEAD", **more)[1]["bytes_fetched"]
+            done, stats = self.trove(url, "grep", "-q", "foo", "HEAD", **more)
+            some = stats["bytes_fetched"]
+            self.check(done.returncode == 0 and some < whole // 4,
+                       "over %s: -q received %d bytes of %d" % (kind, some, whole))
+            with subprocess.Popen([self.args.trove, "--stats=json", "-C", url, "grep", "foo", "HEAD"], env=self.environment(**more), stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE) as process:
+                line = process.stdout.readline()
+                process.stdout.close()
+                err = process.stderr.read()
+            some = json.loads(err)["bytes_fetched"]
+            self.check(line.startswith(b"HEAD:") and process.returncode == -13 and some < whole // 4,
+                       "over %s: a reader of one line: %d bytes of %d, ended by %d" % (kind, some, whole, process.returncode))
+
+    def unknown_options(self):
+        url = "file://" + self.big
+        for words in (["grep", "--no-such", "x"], ["--no-such", "grep", "x"], ["cat-file", "--no-such"], ["ls-tree", "--no-such", "HEAD"],
+                      ["grep", "-Z", "x"], ["ls-tree", "-Q", "HEAD"], ["cat-file", "-Q", "HEAD"], ["grep", "--max-bytes=x", "x"],
+                      ["grep", "--timeout", "never", "x"], ["grep", "--recurse-submodules", "x"], ["nonsense"]):
+            done = self.run(self.args.trove, "-C", url, *words)
+            name = next((word for word in words if word.startswith("-")), words[0]).split("=")[0].lstrip("-")
+            said = done.stderr.decode()
+            self.check(done.returncode == 129 and name in said, "%s: %d, %s" % (" ".join(words), done.returncode, said.split("\n")[0]))
+
+
+def main():
+    args = harness.parse(harness.parser(__doc__))
+    repos.make_all(args.root, args.work)
+    top = os.path.join(args.work, "big")
+    os.makedirs(top, exist_ok=True)
+    limits = Limits(args, repos.make_once(top, "big.git", repos.VERSION, make_big))
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:  # they wait, all at once
+        waiting = limits.stalls(pool)
+        limits.unknown_options()
+        limits.memory("file", ["-c", "foo"], ["-n", "-E", "(alpha|beta) malloc"], ["-l", "needle"])
+        limits.memory("http", ["-n", "-E", "(alpha|beta) malloc"])
+        for kind in ("file", "http"):
+            limits.early_end(kind)
+        for one in waiting:
+            one.result()
+    print("%d checks, %d failed" % (limits.checks, limits.failures))
+    return 1 if limits.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
