@@ -48,6 +48,7 @@ void trove__failure_unref(struct trove__failure *failure);                   /* 
 struct trove__gather_node {
     struct trove__gather_node *next;
     struct trove__flight *flight;
+    int64_t queued_ns; /* when a fetch thread put it in line */
 };
 
 struct trove__flight {

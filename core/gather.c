@@ -9,7 +9,7 @@
  *            when it ends, when they fill a request, or when they have waited for `patience` (half of what a request
  *            takes, 1 to 50 ms): a request that hangs must not hold up what a second thread could ask for. Ids per request
  *            double, up to the option's maximum, while full requests are answered within a second, and halve when one
- *            takes more than four. Order: fetches and interactive misses as they came, then prefetched ones.
+ *            takes more than four. Order: fetches and interactive misses as they came, each by its own time in line, then prefetched ones.
  * INVARIANTS I1 callers touch the stacks and counters only, and those without a lock. I2 `pending` and what is beside it
  *            change under `lock`, which only fetch threads take. I3 a node is taken once, by the exchange that detached its
  *            stack. I4 while work is left and a fetch thread is idle, or one may be started, somebody is on the way to wake
@@ -186,12 +186,11 @@ void trove__gather_wake_all(struct trove__unit *unit)
 static void append(struct trove__pending *list, struct trove__gather_node *node, int64_t now)
 {
     node->next = NULL;
-    if (list->first == NULL) {
+    node->queued_ns = now;
+    if (list->first == NULL)
         list->first = node;
-        list->since_ns = now;
-    } else {
+    else
         list->last->next = node;
-    }
     list->last = node;
     list->count++;
 }
@@ -247,16 +246,17 @@ static int choose(struct trove__gather *gather, enum trove__lane lane, int64_t n
         struct trove__pending *list = &gather->pending[lane][type];
         size_t all = gather->pending[TROVE__INTERACTIVE][type].count +
                      gather->pending[TROVE__PREFETCH][type].count;
-        int64_t due = list->since_ns + gather->patience_ns;
+        int64_t due;
 
         if (list->first == NULL)
             continue;
+        due = list->first->queued_ns + gather->patience_ns;
         if (gather->running[type] != 0 && all < gather->ids_now && now < due) {
             if (due < *wait_until_ns)
                 *wait_until_ns = due;
             continue;
         }
-        if (best < 0 || list->since_ns < gather->pending[lane][best].since_ns)
+        if (best < 0 || list->first->queued_ns < gather->pending[lane][best].first->queued_ns)
             best = type;
     }
     return best;
@@ -308,8 +308,8 @@ static void take_fetch(struct trove__gather *gather, struct work *work)
 static bool is_fetch_first(const struct trove__gather *gather, int type)
 {
     return gather->first_fetch != NULL &&
-           (type < 0 ||
-            gather->first_fetch->queued_ns <= gather->pending[TROVE__INTERACTIVE][type].since_ns);
+           (type < 0 || gather->first_fetch->queued_ns <=
+                            gather->pending[TROVE__INTERACTIVE][type].first->queued_ns);
 }
 
 static struct work take_work(struct trove__gather *gather)

@@ -28,7 +28,6 @@ struct trove__fetcher {
 struct trove__pending {
     struct trove__gather_node *first, *last;
     size_t count;
-    int64_t since_ns; /* when the list was last empty */
 };
 
 struct trove__gather {
