@@ -7,7 +7,6 @@ from compare import Case
 
 # --- what is left out, and why: (does it apply to this case?, reason) ------------------------------------------------
 LEFT_OUT = [
-    (lambda case: case.home == "attributes", "attributes are not read yet"),
     (lambda case: case.repo == "tree" and b"HEAD:./dir" in case.args, "HEAD:./path asks for a place in the work tree"),
 ]
 

@@ -6,7 +6,7 @@ source    a part of the GNU C library as Debian ships it, some 3,800 files, with
 large     all of it, in one commit: some 20,000 files (only with TROVE_LONG=1)
 awkward   names, modes and contents that break careless readers, made by a seeded generator, with every kind of ref
 sha256    the same under SHA-256
-tree      not bare: a clone of awkward with a work tree of its own
+tree      not bare: a clone of awkward with a work tree and attributes of its own
 """
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ import sys
 
 import awkward
 
-VERSION = "5"  # changes whenever this file or awkward.py makes other repositories
+VERSION = "6"  # changes whenever this file or awkward.py makes other repositories
 SOURCE_TARBALL_FOLDER = "/usr/src/glibc"
 SOURCE_PARTS = ("argp", "elf", "inet", "malloc", "posix", "stdlib", "string", "time", "po", "manual", "nscd",
                 "sysdeps/x86_64", "debug", "scripts")
@@ -161,11 +161,13 @@ def make_awkward(bare, algorithm):
 
 
 def make_tree(awkward_bare, folder):
-    """A work tree in which some files are changed and not committed."""
+    """A work tree whose attributes differ from the committed ones; some files are changed and not committed."""
     subprocess.run(["git", "clone", "-q", awkward_bare, folder], env={**os.environ, **IDENTITY}, check=True,
                    stderr=subprocess.DEVNULL)
     for name in ("HEAD", "main"):  # a file of a revision's name makes every use of that name ambiguous
         os.unlink(os.path.join(folder, name))
+    with open(os.path.join(folder, ".gitattributes"), "w") as file:
+        file.write("*.c -diff\n*.bin diff\n*.txt binary\ndir/* -binary\n")
     with open(os.path.join(folder, "plain.txt"), "w") as file:
         file.write("only in the work tree: foo bar\n")
 
