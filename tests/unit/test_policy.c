@@ -285,11 +285,15 @@ static void policy__callback_decides(void **state)
     assert_true(stats.evictions > 400);
     assert_int_equal(stats.over_max_bytes, 0);
     asked.answer = TROVE_OVERFULL_GROW;
+    /* The answer before holds until it is asked again. */
+    for (unsigned times = asked.times; asked.times == times; n++)
+        put_until_done(cache, n);
     objects = object_count(cache);
     for (uint64_t more = 0; more < 5000; more++, n++)
         put_until_done(cache, n);
-    assert_int_equal(object_count(cache), objects + 5000);
     trove_stats(cache, &stats);
+    /* The reclaimer's thread may have been making room for a level already. */
+    assert_in_range(stats.object_count, objects + 5000 - 500, objects + 5000);
     assert_true(stats.over_max_bytes > 0);
     assert_int_equal(asked.inside, 0);
     assert_int_equal(trove_close(cache, NULL), 0);
