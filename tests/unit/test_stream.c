@@ -339,9 +339,10 @@ static void stream__taken_answers_are_let_go(void **state)
     cache = fake_open(&source, NULL);
     assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
     add(stream, 0, 50);
-    latch_wait(&source.started);
-    trove_stats(cache, &stats);
-    assert_int_not_equal(stats.pinned_bytes, 0);
+    do {
+        sched_yield();
+        trove_stats(cache, &stats);
+    } while (stats.pinned_bytes == 0); /* what was not taken stays pinned */
     take(stream, 50);
     trove_stats(cache, &stats);
     while (stats.pinned_bytes != 0) { /* the dispatcher lets go a moment after it has delivered */
