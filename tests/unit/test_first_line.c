@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_first_line.c - a server stops after half of its pack: the `trove` program has printed its first line before one
+ * more byte is sent.
+ *
+ * Method: real servers run a hook in the place of `git pack-objects`. It sends the first half, and the second only when
+ * the test, which has read a line from trove by then, writes to a named pipe. Were trove to wait for more, it would end
+ * at its --timeout without a line.
+ */
+#include "peer.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *root;
+static char program[512];
+
+/* Packs below 64 KB, of trees alone for example, go through whole. */
+static const char hook[] =
+    "#!/bin/sh\n"
+    "cd '%s' && t=$(mktemp pack.XXXXXX) && exec 3>&1 && "
+    "(cd \"$OLDPWD\" && \"$@\") >$t || exit 1\n"
+    "half=$(($(wc -c <$t) / 2))\n"
+    "if [ $half -gt 32768 ]; then\n"
+    "  head -c $half $t; echo $half >>stopped; read word <go; echo $word >>resumed\n"
+    "  tail -c +$((half + 1)) $t\n"
+    "else cat $t; fi\n";
+
+static void write_hook(void)
+{
+    char path[600];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/hook", root);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, hook, root);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0755), 0);
+    peer_shell("mkfifo '%s/go'; printf '[uploadpack]\n\tpackObjectsHook = %s/hook\n' >'%s/config'",
+               root, root, root);
+    snprintf(path, sizeof(path), "%s/config", root);
+    setenv("GIT_CONFIG_GLOBAL", path, 1);
+}
+
+static int set_up(void **state)
+{
+    char *exe = peer_output("readlink /proc/%d/exe", (int)getpid());
+
+    (void)state;
+    peer_isolate();
+    root = peer_make_dir();
+    /* What does not compress, so that half of the bytes is about half of the files. */
+    peer_shell(
+        "cd '%s'; git init -q work; cd work; git config user.name a; git config user.email a@b;"
+        "for f in $(seq 100 400); do echo needle $f >f$f; head -c 600 /dev/urandom | od -An -tx1 >>f$f; done;"
+        "git add -A; git commit -q -m one; cd ..; git clone -q --bare work r.git;"
+        "git -C r.git config uploadpack.allowFilter true;"
+        "git -C r.git config uploadpack.allowAnySHA1InWant true;"
+        "git -C r.git grep -n needle HEAD >wanted",
+        root);
+    write_hook();
+    /* build/PRESET/tests/test_first_line and build/PRESET/tools/trove */
+    snprintf(program, sizeof(program), "%.*s/../tools/trove", (int)(strrchr(exe, '/') - exe), exe);
+    free(exe);
+    return access(program, X_OK);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    peer_remove_dir(root);
+    return 0;
+}
+
+static FILE *start_grep(const char *url, pid_t *ret_pid)
+{
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    *ret_pid = fork();
+    assert_true(*ret_pid >= 0);
+    if (*ret_pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        execl(program, "trove", "--timeout", "100", "-C", url, "grep", "-n", "needle", "HEAD",
+              NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    return fdopen(ends[0], "r");
+}
+
+static void let_go(void)
+{
+    char path[600];
+    int go;
+
+    snprintf(path, sizeof(path), "%s/go", root);
+    go = open(path, O_WRONLY);
+    assert_true(go >= 0);
+    assert_int_equal(write(go, "on\n", 3), 3);
+    close(go);
+}
+
+static void check(const char *url)
+{
+    char path[600], line[256], wanted[256];
+    FILE *output, *expected;
+    unsigned lines = 0;
+    int status;
+    pid_t pid;
+
+    peer_shell("rm -f '%s/stopped' '%s/resumed'", root, root);
+    snprintf(path, sizeof(path), "%s/wanted", root);
+    expected = fopen(path, "r");
+    assert_non_null(expected);
+    output = start_grep(url, &pid);
+    while (fgets(line, sizeof(line), output) != NULL) {
+        assert_non_null(fgets(wanted, sizeof(wanted), expected));
+        assert_string_equal(line, wanted);
+        if (lines++ > 0)
+            continue;
+        /* It has stopped, and not gone on: the line came from the first half. */
+        peer_shell("test -s '%s/stopped' && ! test -e '%s/resumed'", root, root);
+        let_go();
+    }
+    assert_null(fgets(wanted, sizeof(wanted), expected));
+    assert_int_equal(lines, 301);
+    fclose(expected);
+    fclose(output);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void first_line__local(void **state)
+{
+    char url[600];
+
+    (void)state;
+    snprintf(url, sizeof(url), "%s/r.git", root);
+    check(url);
+}
+
+static void check_server(const char *kind)
+{
+    char options[600], url[600];
+    struct peer peer;
+
+    snprintf(options, sizeof(options), "%s --hook %s/hook", kind, root);
+    peer_start(&peer, options, root);
+    snprintf(url, sizeof(url), "%sr.git", peer.url);
+    check(url);
+    peer_stop(&peer);
+}
+
+static void first_line__git(void **state)
+{
+    (void)state;
+    check_server("git");
+}
+
+static void first_line__http(void **state)
+{
+    (void)state;
+    check_server("http");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_line__local),
+        cmocka_unit_test(first_line__git),
+        cmocka_unit_test(first_line__http),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
