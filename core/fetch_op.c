@@ -4,10 +4,12 @@
  *
  * INVARIANTS I1 the phase goes QUEUED -> RUNNING -> DONE; the CAS to RUNNING is the right to run it or to end it unrun.
  *            I2 `parked` is closed once, at the end, and what it held is pushed for gathering: an id that the fetch did not
- *            bring is asked for, unless the peer was too slow for the source. I3 the result is written before `done` is terminal, and not changed afterwards.
+ *            bring is asked for; or it fails with the fetch, if that is about the objects (fails_all()). I3 the result is
+ *            written before `done` is terminal, and not changed afterwards.
  * ROLES      callers: start, wait, is_done, free, park. One fetch thread: the rest.
  * EDGES      E1 result  fetch_end() release -> is_done() acquire   the result
  *            E2 park    park() release -> fetch_end() acquire   parked nodes
+ *                       fetch_end() release -> fetch_failed_all() acquire   how it ended
  *            E3 free    fetch_unref() release -> the last fetch_unref() acquire
  * PROGRESS   start and park never wait. wait sleeps until the end, its deadline, or the shutdown.
  * TESTS      tests/unit/test_fetch_op.c
@@ -127,22 +129,20 @@ bool trove__fetch_claim(struct trove_fetch *fetch)
     return trove__cas_relaxed(&fetch->phase, &phase, TROVE__FETCH_RUNNING);
 }
 
-/* Whether the source gave up on its peer, not the caller on the source. */
-static bool is_too_slow(const struct trove_fetch *fetch)
+/* Whether STATUS is about what the fetch brings and not about the fetch alone. Asking a server again that sends nonsense
+ * or nothing would only fail later; a connection that broke, or a caller who gave up, says nothing about the objects. */
+static bool fails_all(const struct trove_fetch *fetch, int status)
 {
-    return fetch->status == -ETIMEDOUT && trove__until_check(&fetch->until) == 0;
-}
-
-/* To ask such a peer for the rest would double the time after which everybody hears of it. */
-static void fail_parked(struct trove_fetch *fetch, struct trove__gather_node *nodes)
-{
-    while (nodes != NULL) {
-        struct trove__gather_node *node = nodes;
-
-        nodes = node->next;
-        trove__request_fail(fetch->unit, node->flight, fetch->status, fetch->failure);
-        trove__flight_unref(fetch->unit, node->flight);
-        trove__free(node);
+    switch (status) {
+    case -ECONNRESET:
+    case -ECANCELED:
+    case -ECACHE_OVERFULL:
+    case -ENOENT:
+        return false;
+    case -ETIMEDOUT:
+        return trove__until_check(&fetch->until) == 0; /* a limit of the source's own */
+    default:
+        return status < 0;
     }
 }
 
@@ -152,18 +152,27 @@ void trove__fetch_end(struct trove_fetch *fetch, int status, const char *message
     struct trove__gather_node *parked;
 
     fetch->status = status;
+    fetch->fails_all = fails_all(fetch, status);
     fetch->result = *result;
     if (status < 0)
         fetch->failure = trove__failure_create(status, message);
-    /* ACQ_REL [E2 park]: pairs with trove__fetch_park(). */
+    /* ACQ_REL [E2 park]: takes the nodes, hands over how it ended. Pairs with trove__fetch_park() and
+     * trove__fetch_failed_all(). */
     parked = trove__exchange_acq_rel(&fetch->parked, PARKED_CLOSED);
-    if (parked != NULL && is_too_slow(fetch))
-        fail_parked(fetch, parked);
+    if (fetch->fails_all)
+        trove__gather_fail(fetch->unit, parked, status, fetch->failure);
     else if (parked != NULL)
         trove__gather_push(fetch->unit, TROVE__INTERACTIVE, parked);
     /* ACQ_REL [E1 result]: hands over the result. Pairs with trove__fetch_is_done(). */
     if (trove__exchange_acq_rel(&fetch->done, TROVE__TERMINAL) == TROVE__PENDING_SLEEPERS)
         trove__futex_wake(&fetch->done, INT_MAX);
+}
+
+bool trove__fetch_failed_all(const struct trove_fetch *fetch)
+{
+    /* ACQUIRE [E2 park]: pairs with trove__fetch_end(). */
+    return trove__load_acquire(&((struct trove_fetch *)fetch)->parked) == PARKED_CLOSED &&
+           fetch->fails_all;
 }
 
 bool trove__fetch_is_done(const struct trove_fetch *fetch)

@@ -26,6 +26,7 @@ struct trove_fetch {
     struct trove__fetcher *runner;               /* under the graph lock */
     /* Written before `done` is terminal. */
     int status;
+    bool fails_all; /* who waits for its objects gets its error, instead of asking by id */
     struct trove__failure *failure;
     struct trove_fetch_result result;
 };
@@ -38,9 +39,11 @@ bool trove__fetch_park(struct trove_fetch *fetch, struct trove__gather_node *nod
 
 /* The right to run it, once. */
 bool trove__fetch_claim(struct trove_fetch *fetch);
-/* Ends FETCH, which the caller claimed: what was parked is asked for by id, who waits is woken. */
+/* Ends FETCH, which the caller claimed: what was parked is asked for by id or fails, who waits is woken. */
 void trove__fetch_end(struct trove_fetch *fetch, int status, const char *message,
                       const struct trove_fetch_result *result);
+/* True when it has ended with an error that is also the one of whatever it was expected to bring. */
+bool trove__fetch_failed_all(const struct trove_fetch *fetch);
 bool trove__fetch_is_done(const struct trove_fetch *fetch);
 
 #endif

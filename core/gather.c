@@ -388,6 +388,24 @@ static void free_node(struct trove__unit *unit, struct trove__gather_node *node)
     trove__flight_unref(unit, flight);
 }
 
+void trove__gather_fail(struct trove__unit *unit, struct trove__gather_node *nodes, int code,
+                        struct trove__failure *failure)
+{
+    struct trove__gather_node *next;
+
+    for (; nodes != NULL; nodes = next) {
+        struct trove__flight *flight = nodes->flight;
+        enum trove__phase phase = trove__flight_phase(flight);
+
+        next = nodes->next;
+        /* One that is gathered waits in another queue too. */
+        if ((phase == TROVE__FLIGHT_NEW || phase == TROVE__FLIGHT_PARKED) &&
+            trove__request_claim(unit, flight))
+            trove__flight_complete(unit, flight, code, NULL, false, failure);
+        free_node(unit, nodes);
+    }
+}
+
 /* Room for COUNT ids, or for fewer when there is no memory for so many: at least one. */
 static size_t make_room(struct trove__fetcher *fetcher, size_t count)
 {

@@ -272,14 +272,29 @@ static void settle_backlog(struct trove_stream *stream, size_t admitted,
     pthread_mutex_unlock(&stream->lock);
 }
 
+/* Answers NODE, which expected its object of a fetch that failed: from the cache, or with that failure. */
+static void answer_after(struct trove_stream *stream, struct trove__stream_node *node)
+{
+    struct trove_object *object = trove__cache_find(stream->unit->cache, &node->want.id);
+
+    if (object == NULL)
+        node->failure = trove__failure_ref(stream->within->failure);
+    answer(node, object != NULL ? 0 : stream->within->status, object);
+}
+
 /* Finds NODE its object or its flight. -EAGAIN: there is no flight for it now. */
 static int admit(struct trove_stream *stream, struct trove__admission *admission,
                  struct trove__stream_node *node)
 {
     struct trove__unit *unit = stream->unit;
     struct trove__ticket ticket;
-    int r = trove__admit(unit, admission, &node->want, &ticket);
+    int r;
 
+    if (stream->within != NULL && trove__fetch_failed_all(stream->within)) {
+        answer_after(stream, node);
+        return 0;
+    }
+    r = trove__admit(unit, admission, &node->want, &ticket);
     if (r == -EAGAIN)
         return r;
     if (r < 0 || ticket.object != NULL) {

@@ -333,6 +333,8 @@ static int source_fetch(void *source, const struct trove_request *request, struc
         status = fetch_by_id(&transfer, request, &local);
     else
         status = fetch_wants(&transfer, request, &local);
+    if (status == -EIO && transfer.broke_off)
+        status = local.code = -ECONNRESET;
     if (status == 0)
         trove_sink_done(sink);
     else if (err != NULL)

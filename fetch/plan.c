@@ -4,9 +4,11 @@
  */
 #include "plan.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <trove/error.h>
 
 /* --- a revision -------------------------------------------------------------------------------------------------- */
 
@@ -114,6 +116,11 @@ bool trove__plan_is_about_ids(const char *message)
             return true;
     }
     return false;
+}
+
+int trove__plan_go_on(int status)
+{
+    return status == -ECACHE_OVERFULL || status == -ECONNRESET ? 0 : status;
 }
 
 /* --- ids of a kind ----------------------------------------------------------------------------------------------- */

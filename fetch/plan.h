@@ -44,6 +44,10 @@ enum trove__plan_rest {
 enum trove__plan_rest trove__plan_rest(uint64_t total, bool complete, uint64_t selected,
                                        uint64_t whole_folders, uint64_t folders);
 
+/* What callers of trove_fetch() do about its STATUS: 0 when they go on and ask by id for what is missing, else STATUS. Part
+ * of it was left out of the cache, or the connection broke and what came before is there. */
+int trove__plan_go_on(int status);
+
 /* --- ids of a kind ----------------------------------------------------------------------------------------------- */
 
 /* What of a fetch command the server allows. */

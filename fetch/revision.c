@@ -190,7 +190,7 @@ static int fetch_history(struct walk *walk, uint32_t left)
 
     options.depth = left < HISTORY_DEPTH_MAX ? left + 1 : HISTORY_DEPTH_MAX;
     status = trove_fetch(walk->cache, &options, walk->until, &result, walk->err);
-    return status == -ECACHE_OVERFULL ? 0 : status;
+    return trove__plan_go_on(status);
 }
 
 static int ancestor(struct walk *walk, uint32_t number)
@@ -265,7 +265,7 @@ static int fetch_folders(struct walk *walk, const char *path)
     options.filter = plan.filter;
     options.depth = plan.depth;
     status = trove_fetch(walk->cache, &options, walk->until, &result, walk->err);
-    return status == -ECACHE_OVERFULL ? 0 : status;
+    return trove__plan_go_on(status);
 }
 
 static int follow_path(struct walk *walk, const char *path)

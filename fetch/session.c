@@ -496,6 +496,8 @@ int trove__session_fetch(struct trove__session *session, const struct trove__fet
     result = send_command(session, until, &io, &why);
     if (result == 0)
         result = read_fetch(session, &reader, events, &io, &why);
+    if (result == 0)
+        session->ended = false; /* after a whole answer that is no harm */
     if (result < 0 && reader.is_refused && ret_refused != NULL)
         *ret_refused = reader.refused;
     if (ret_is_refused != NULL)

@@ -132,6 +132,20 @@ static void count_times(struct run *run)
     pthread_mutex_unlock(&git->lock);
 }
 
+/* The connection broke: what had come is given. When that is wrong in itself, asking again is no use: its error counts. */
+static int finish_broken(struct run *run, int status, struct trove_error *err)
+{
+    struct trove_error wrong;
+    int finished = trove__pack_reader_finish(run->reader, NULL, &wrong);
+
+    if (finished >= 0 || finished == -EIO)
+        return status;
+    if (err != NULL)
+        *err = wrong;
+    run->transfer->pack_is_wrong = true;
+    return finished;
+}
+
 static int converse(struct run *run, struct trove__session *session,
                     const struct trove__fetch_args *args, struct trove_error *err)
 {
@@ -148,8 +162,8 @@ static int converse(struct run *run, struct trove__session *session,
     status = trove__session_fetch(session, args, &events, transfer->until, &transfer->refused,
                                   &transfer->is_refused, err);
     if (status == 0)
-        status = trove__pack_reader_finish(run->reader, NULL, err);
-    return status;
+        return trove__pack_reader_finish(run->reader, NULL, err);
+    return trove__session_broke_off(session) ? finish_broken(run, status, err) : status;
 }
 
 /* One attempt on one session, with that much memory. */
@@ -189,7 +203,7 @@ static int attempt(struct trove__transfer *transfer, bool whole_memory, bool *re
         status = attempt_with(transfer, pooled, bytes, args, err);
         *ret_again = reused && status < 0 && !transfer->is_refused &&
                      trove__session_is_gone(trove__pooled_session(pooled));
-        transfer->broke_off = status < 0 && !transfer->is_refused &&
+        transfer->broke_off = status < 0 && !transfer->is_refused && !transfer->pack_is_wrong &&
                               trove__session_broke_off(trove__pooled_session(pooled));
         trove__pool_give(git->pool, pooled);
     }
@@ -214,7 +228,7 @@ int trove__transfer_run(struct trove__transfer *transfer, const struct trove__fe
         again = false;
         local = (struct trove_error){0};
         transfer->is_refused = false;
-        transfer->got_pack = transfer->broke_off = false;
+        transfer->got_pack = transfer->broke_off = transfer->pack_is_wrong = false;
         status = attempt(transfer, whole_memory, &again, args, &local);
         if (!whole_memory && needs_more_memory(status, &local))
             whole_memory = again = true;

@@ -42,7 +42,7 @@ static int fetch_skeleton(struct search *search, const struct trove__plan_first 
     struct trove_fetch_result result;
     int r = trove_fetch(search->grep->cache, &options, search->grep->until, &result, err);
 
-    return r == -ECACHE_OVERFULL ? 0 : r; /* what was left out is asked for by id */
+    return trove__plan_go_on(r);
 }
 
 /* The second request, now that the trees can be walked. *RET stays NULL when blobs are to leave by id. */

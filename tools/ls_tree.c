@@ -228,7 +228,7 @@ static int fetch(struct listing *listing, const struct trove_git_revision *revis
     request.filter = first.filter[0] != '\0' ? first.filter : NULL;
     request.depth = first.depth;
     r = trove_fetch(listing->tool->cache, &request, &listing->tool->until, &result, err);
-    return r == -ECACHE_OVERFULL ? 0 : r;
+    return trove__plan_go_on(r);
 }
 
 static int walk(struct listing *listing, const struct trove_git_revision *revision,

@@ -183,7 +183,8 @@ struct trove_fetch_result {
 };
 
 /* Fetches wants with a filter and a depth, and merges what comes. Blocks until all has come. An empty pack is success.
- * Returns 0; -ECACHE_OVERFULL (all came, RET->left_out of it could not be cached); or as trove_resolve(). */
+ * Returns 0; -ECACHE_OVERFULL (all came, RET->left_out of it could not be cached); -ECONNRESET (the connection broke; what
+ * came before is cached); or as trove_resolve(). */
 TROVE_API int trove_fetch(struct trove *cache, const struct trove_fetch_options *options,
                           const struct trove_until *until, struct trove_fetch_result *ret,
                           struct trove_error *err);
@@ -211,7 +212,8 @@ TROVE_API void trove_fetch_free(struct trove_fetch *fetch);
  *
  * A stream opened WITHIN a running fetch (may be NULL) expects that fetch to bring its ids: a miss is not asked for
  * while the fetch runs, its flight waits for the fetch's objects; ids that the fetch did not bring are asked for by id
- * when it has ended. FETCH must outlive the stream.
+ * when it has ended, also when its connection broke (-ECONNRESET) or it was given up. If it failed in another way, so do
+ * they, with its error. FETCH must outlive the stream.
  *
  * Answered results hold pins; memory is bounded by the caller, who adds only as many ids as it is ready to hold.
  */

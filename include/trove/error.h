@@ -10,7 +10,8 @@
  *   -EINVAL misuse · -ENOMEM allocation failed · -ENOENT absent · -EEXIST already there · -EAGAIN need more input, or
  *   a bound was reached and waiting was not allowed · -EFBIG a limit on what a peer may send · -EPROTO the peer broke
  *   the protocol · -EBADMSG bytes that do not hash to what they should · -ETIMEDOUT · -ECANCELED · -EDEADLK would wait
- *   for itself · -ENOTSUP · -EIO · -ECACHE_OVERFULL the cap is reached and the policy refuses.
+ *   for itself · -ENOTSUP · -ECONNRESET the connection broke in the middle of an answer: what came before stays, the rest
+ *   can be asked for again · -EIO · -ECACHE_OVERFULL the cap is reached and the policy refuses.
  */
 #ifndef TROVE_ERROR_H
 #define TROVE_ERROR_H

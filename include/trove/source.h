@@ -38,7 +38,8 @@ struct trove_source_ops {
     /*
      * Brings what REQUEST wants. All pointers are borrowed for the call. Called by several threads at once.
      * Returns 0 after trove_sink_done(): wanted ids that were not given are absent (-ENOENT for their callers).
-     * Returns 0 without it: ids not given get -EIO. Returns a negative errno (with *ERR set): they get that error.
+     * Returns 0 without it: ids not given get -EIO. Returns a negative errno (with *ERR set): they get that error. Of
+     * a `fetch` with -ECONNRESET (the connection broke) who waits for its objects asks for them by id instead.
      */
     int (*fetch)(void *source, const struct trove_request *request, struct trove_sink *sink,
                  struct trove_error *err);

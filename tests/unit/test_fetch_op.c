@@ -302,7 +302,7 @@ static int fail_when_told(struct fake_source *self, const struct trove_request *
     return trove_error_set(err, -ECONNRESET, "hung up");
 }
 
-/* Goal: ids that wait for a fetch are asked for by id when it fails; nobody gets its error. */
+/* Goal: ids that wait for a fetch are asked for by id when its connection breaks; nobody gets its error. */
 static void fetch_op__parked_ids_survive_a_failure(void **state)
 {
     struct trove_want wants[20] = {{fake_id(0), TROVE_COMMIT}};
@@ -331,6 +331,103 @@ static void fetch_op__parked_ids_survive_a_failure(void **state)
     end();
 }
 
+static int spoilt_when_told(struct fake_source *self, const struct trove_request *request,
+                            struct trove_sink *sink, struct trove_error *err)
+{
+    int r;
+
+    if (request->by_id)
+        return fake_answer(request, sink);
+    latch_wait(&self->go);
+    r = fake_give(sink, 1, TROVE_GIVE_DEFAULT);
+    return r < 0 ? r : trove_error_set(err, -EPROTO, "bad pack");
+}
+
+/* A source's own limit: the fetch has no deadline. */
+static int slow_when_told(struct fake_source *self, const struct trove_request *request,
+                          struct trove_sink *sink, struct trove_error *err)
+{
+    if (request->by_id)
+        return fake_answer(request, sink);
+    latch_wait(&self->go);
+    return trove_error_set(err, -ETIMEDOUT, "too slow");
+}
+
+/* Takes COUNT answers; how many of them were STATUS with MESSAGE. */
+static unsigned count_failed(struct trove_stream *stream, unsigned count, int status,
+                             const char *message)
+{
+    struct trove_result result;
+    struct trove_error err;
+    unsigned failed = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(trove_stream_next(stream, NULL, &result, &err), 1);
+        failed += result.status == status && strcmp(err.message, message) == 0;
+        assert_true(result.status == status || result.status == 0);
+        trove_unpin(result.object);
+    }
+    return failed;
+}
+
+/* Goal: a fetch that failed because of what came, or because nothing did, fails the ids that waited for it and those that
+ * come later, without one more request; what it brought before is theirs. */
+static void fetch_op__parked_ids_fail_with_a_fetch_that_is_no_good(void **state)
+{
+    static const struct {
+        fake_script script;
+        int status;
+        const char *message;
+        unsigned failed; /* of 20 */
+    } cases[] = {{spoilt_when_told, -EPROTO, "bad pack", 19},
+                 {slow_when_told, -ETIMEDOUT, "too slow", 20}};
+    struct trove_want wants[20] = {{fake_id(0), TROVE_COMMIT}};
+    struct trove_fetch_options options = {.wants = wants, .want_count = 1};
+    struct trove_stream *stream;
+    struct trove_fetch *fetch;
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        wants[i] = (struct trove_want){fake_id(i), TROVE_BLOB};
+    for (size_t i = 0; i < 2; i++) {
+        begin(cases[i].script, NULL);
+        assert_int_equal(trove_fetch_start(cache, &options, NULL, &fetch, NULL), 0);
+        assert_int_equal(trove_stream_open(cache, fetch, &stream, NULL), 0);
+        assert_int_equal(trove_stream_add(stream, wants, NULL, 10, NULL), 0);
+        assert_int_equal(trove_stream_add(stream, &wants[10], NULL, 1, NULL), 0);
+        latch_open(&source.go);
+        assert_int_equal(trove_fetch_wait(fetch, NULL, NULL, NULL), cases[i].status);
+        assert_int_equal(trove_stream_add(stream, &wants[11], NULL, 9, NULL), 0);
+        assert_int_equal(count_failed(stream, 20, cases[i].status, cases[i].message),
+                         cases[i].failed);
+        assert_int_equal(source.requests, 1);
+        trove_stream_close(stream);
+        trove_fetch_free(fetch);
+        end();
+    }
+}
+
+/* Goal: ids that waited for a fetch whose own deadline passed are asked for: it was not theirs. */
+static void fetch_op__parked_ids_survive_a_deadline(void **state)
+{
+    struct trove_until past = {.deadline_ns = 1};
+    struct trove_want want = {fake_id(0), TROVE_BLOB};
+    struct trove_fetch_options options = {.wants = &want, .want_count = 1};
+    struct trove_stream *stream;
+    struct trove_fetch *fetch;
+
+    (void)state;
+    begin(NULL, NULL);
+    assert_int_equal(trove_fetch_start(cache, &options, &past, &fetch, NULL), 0);
+    assert_int_equal(trove_stream_open(cache, fetch, &stream, NULL), 0);
+    assert_int_equal(trove_stream_add(stream, &want, NULL, 1, NULL), 0);
+    assert_int_equal(count_failed(stream, 1, -ETIMEDOUT, ""), 0);
+    assert_int_equal(trove_fetch_wait(fetch, NULL, NULL, NULL), -ETIMEDOUT);
+    trove_stream_close(stream);
+    trove_fetch_free(fetch);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +441,8 @@ int main(void)
         cmocka_unit_test(fetch_op__deadline),
         cmocka_unit_test(fetch_op__many_wait),
         cmocka_unit_test(fetch_op__parked_ids_survive_a_failure),
+        cmocka_unit_test(fetch_op__parked_ids_fail_with_a_fetch_that_is_no_good),
+        cmocka_unit_test(fetch_op__parked_ids_survive_a_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
