@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_oid.c - ids as hex, type names, and the three hash providers.
+ * test_oid.c - ids as hex, type names, error messages, and the three hash providers.
  */
 #include "support.h"
 #include <errno.h>
@@ -8,7 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <trove/error.h>
 #include <trove/hash.h>
+
+/* Goal: no control character, C0 or C1, in a message; all other text as it was, cut characters too. */
+static void error__shows_no_control(void **state)
+{
+    static const char *const cases[][2] = {
+        {"a\x1b[31m\x7f\r\tb\n", "a?[31m??\tb\n"},
+        {"\x9b"
+         "31m",
+         "?31m"},
+        {"\xc2\x9b"
+         "31m \xc2\xa0",
+         "??31m \xc2\xa0"},
+        {"\xc3\x9b \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\x9b \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"\xe2\x9b", "\xe2?"},
+        {"\xe2\x9b"
+         "x\xff\xe9",
+         "\xe2?x\xff\xe9"},
+    };
+    struct trove_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(trove_error_set(&err, -EIO, "%s", cases[i][0]), -EIO);
+        assert_string_equal(err.message, cases[i][1]);
+    }
+}
 
 static void oid__hex_round_trip(void **state)
 {
@@ -167,6 +194,7 @@ static void hash__detection_is_on_by_its_cost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(error__shows_no_control),
         cmocka_unit_test(oid__hex_round_trip),
         cmocka_unit_test(oid__refuses_what_is_no_id),
         cmocka_unit_test(oid__type_names),
