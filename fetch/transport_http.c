@@ -292,14 +292,35 @@ static int wait_to_retry(struct http *http, unsigned attempt, struct trove_error
     curl_easy_getinfo(http->curl.easy, CURLINFO_RETRY_AFTER, &seconds);
     if (seconds <= 0)
         seconds = 1 << attempt;
-    wait_ms = seconds * 1000 + now / 1000 % (seconds * 250); /* jitter: not everybody at once */
-    if (attempt >= RETRIES_MAX || seconds > RETRY_AFTER_MAX_S ||
+    wait_ms = seconds <= RETRY_AFTER_MAX_S /* jitter: not everybody at once */
+                  ? seconds * 1000 + now / 1000 % (seconds * 250)
+                  : -1; /* any number that a server can write */
+    if (attempt >= RETRIES_MAX || wait_ms < 0 ||
         (http->io->until.deadline_ns != TROVE_NO_DEADLINE &&
          http->io->until.deadline_ns - now < wait_ms * 1000000))
         return trove_error_set(err, -EAGAIN,
                                "the server is busy (HTTP %ld) and asks to come back in %lld s",
                                http->status, (long long)seconds);
     return trove__io_sleep(http->io, wait_ms, err);
+}
+
+/* A handle that knows of no host yet: no connection, cookie or login. */
+static int set_up(struct http *http, struct trove_error *err)
+{
+    CURL *easy;
+    int result = trove__curl_open(&http->curl, err);
+
+    if (result < 0)
+        return result;
+    easy = http->curl.easy;
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, http);
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    return trove__http_set_options(easy, http->config, http->url, http->foreign, err);
 }
 
 /* The address that a redirect of the GET leads to becomes ours. */
@@ -310,6 +331,7 @@ static int redirect(struct http *http, struct trove_error *err)
     char *location = NULL;
     struct trove__url url;
     size_t length;
+    bool crosses;
     int result;
 
     curl_easy_getinfo(http->curl.easy, CURLINFO_REDIRECT_URL, &location);
@@ -329,13 +351,16 @@ static int redirect(struct http *http, struct trove_error *err)
         trove__url_clear(&url);
         return trove_error_set(err, -EIO, "the server redirects to another scheme");
     }
+    crosses = !trove__url_same_origin(http->url, &url);
     trove__url_follow(http->url, &url);
-    if (http->url->moved) {
+    if (crosses) {
         http->foreign = true;
         http->auth = 0;
         trove__credential_clear(&http->credential);
         http->base.secret = NULL;
-        return trove__http_set_options(http->curl.easy, http->config, http->url, true, err);
+        /* libcurl would send cookies to any port of a host, and keep options that nothing replaces. */
+        trove__curl_close(&http->curl);
+        return set_up(http, err);
     }
     return 0;
 }
@@ -495,24 +520,6 @@ static const struct trove__transport_ops http_ops = {
     .complaint = http_complaint,
     .close = http_close,
 };
-
-static int set_up(struct http *http, struct trove_error *err)
-{
-    CURL *easy;
-    int result = trove__curl_open(&http->curl, err);
-
-    if (result < 0)
-        return result;
-    easy = http->curl.easy;
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
-    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, http);
-    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-    return trove__http_set_options(easy, http->config, http->url, false, err);
-}
 
 int trove__http_open(const struct trove__connect *connect, struct trove__io *io,
                      struct trove__transport **ret, struct trove_error *err)

@@ -294,11 +294,12 @@ static void http__redirect_to_another_port(void **state)
     struct trove_error err;
 
     (void)state;
-    write_config("[http]\n\textraHeader = X-Secret: 1\n");
+    peer_shell("printf '127.0.0.1\\tFALSE\\t/\\tFALSE\\t0\\tbiscuit\\tsecret\\n' >%s/cookies", dir);
+    write_config("[http]\n\textraHeader = X-Secret: 1\n\tcookieFile = %s/cookies\n", dir);
     peer_script_start(&target, target_steps);
     steps[1].size = (size_t)snprintf(answer, sizeof(answer),
                                      "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:%u/new" TAIL
-                                     "\r\nContent-Length: 0\r\n\r\n",
+                                     "\r\nSet-Cookie: first=1\r\nContent-Length: 0\r\n\r\n",
                                      target.port);
     peer_script_start(&script, steps);
     snprintf(url, sizeof(url), "http://me:s3cret@127.0.0.1:%u/x.git", script.port);
@@ -306,9 +307,10 @@ static void http__redirect_to_another_port(void **state)
         fail_msg("%s", err.message);
     peer_script_stop(&script);
     peer_script_stop(&target);
-    assert_true(sent(&script, "X-Secret"));
+    assert_true(sent(&script, "X-Secret") && sent(&script, "Cookie: biscuit=secret"));
     assert_true(sent(&target, "POST /new/git-upload-pack"));
-    assert_false(sent(&target, "X-Secret") || sent(&target, "Authorization"));
+    assert_false(sent(&target, "X-Secret") || sent(&target, "Authorization") ||
+                 sent(&target, "Cookie"));
     assert_int_equal(stats.round_trips, 3);
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
 }
@@ -363,6 +365,9 @@ static void http__busy(void **state)
                      -EAGAIN); /* past the deadline: said at once */
     assert_non_null(strstr(err.message, "100 s"));
     peer_script_stop(&script);
+    EXPECT(-EAGAIN, "busy", 0, GET,
+           SAY("HTTP/1.1 503 Busy\r\nRetry-After: 9223372036854775807\r\n"
+               "Content-Length: 0\r\n\r\n"));
 }
 
 /* --- names and passwords ----------------------------------------------------------------------------------------- */
