@@ -207,15 +207,22 @@ static size_t name_length(const char *text, const char *mark)
     return length > 0 && strncmp(text + length, mark, strlen(mark)) == 0 ? length : 0;
 }
 
+void trove__url_show(struct trove__bytes *out, const char *text)
+{
+    const char *mark = strstr(text, "://"), *rest = mark != NULL ? mark + 3 : text, *at = NULL;
+
+    if (mark != NULL && text + strcspn(text, "/?#@") == mark + 1) /* no path before it */
+        at = memrchr(rest, '@', strcspn(rest, "/?#"));
+    trove__bytes_add(out, text, (size_t)(rest - text));
+    trove__bytes_addf(out, "%s", at != NULL ? at + 1 : rest);
+}
+
 /* The URL without user and password, as messages and libcurl get it. */
-static int http_text(struct trove__url *url, const char *scheme, size_t scheme_size,
-                     const char *rest)
+static int http_text(struct trove__url *url, const char *text)
 {
     struct trove__bytes bytes = {0};
-    size_t authority = strcspn(rest, "/?#");
-    const char *at = memrchr(rest, '@', authority);
 
-    trove__bytes_addf(&bytes, "%.*s://%s", (int)scheme_size, scheme, at != NULL ? at + 1 : rest);
+    trove__url_show(&bytes, text);
     if (trove__bytes_text(&bytes) == NULL) {
         trove__bytes_free(&bytes);
         return -ENOMEM;
@@ -238,7 +245,7 @@ static int parse_http(struct trove__url *url, const char *text, size_t scheme_si
     if (result == 0)
         result =
             take(*path == '/' ? path : "/", *path == '/' ? strlen(path) : 1, false, &url->path);
-    return result < 0 ? result : http_text(url, text, scheme_size, rest);
+    return result < 0 ? result : http_text(url, text);
 }
 
 /* file://, ssh://, git:// */

@@ -37,6 +37,9 @@ void trove__url_follow(struct trove__url *url, struct trove__url *target);
 /* The port in digits, the scheme's own where none is given; "" for local paths. */
 const char *trove__url_port(const struct trove__url *url);
 
+/* Adds TEXT, an address as somebody wrote it (well-formed or not), to OUT without what may be a name and password. */
+void trove__url_show(struct trove__bytes *out, const char *text);
+
 /* Adds TEXT to OUT as one word of a POSIX shell. */
 void trove__shell_quote(struct trove__bytes *out, const char *text);
 

@@ -68,7 +68,7 @@ static bool env_is_true(const char *name)
 static int read_pathspec(struct run *run)
 {
     struct trove__pathspec_options options = {
-        .repository = run->tool->repository,
+        .repository = trove__tool_shown_repository(run->tool),
         .allowed = TROVE__MAGIC_GREP,
         .recursive = true,
         .max_depth = run->options.max_depth,

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fetch/url.h"
 #include "progress.h"
 #include "stats.h"
 
@@ -277,6 +278,9 @@ int trove__tool_open(struct trove__tool *tool)
 
     if (tool->repository == NULL)
         return trove__fatal("no repository: say where with -C REPOSITORY");
+    trove__url_show(&tool->shown_repository, tool->repository);
+    if (trove__bytes_text(&tool->shown_repository) == NULL)
+        return trove__fatal("out of memory");
     tool->git_options.max_inflight_bytes = tool->cache_options.max_inflight_bytes;
     trove__tool_renew(tool);
     start_watcher(tool);
@@ -290,6 +294,11 @@ int trove__tool_open(struct trove__tool *tool)
             tool->progress_bar = NULL; /* the work matters more than the bar */
     }
     return 0;
+}
+
+const char *trove__tool_shown_repository(const struct trove__tool *tool)
+{
+    return (const char *)tool->shown_repository.data;
 }
 
 void trove__tool_renew(struct trove__tool *tool)
@@ -338,6 +347,7 @@ void trove__tool_deinit(struct trove__tool *tool)
     if (tool->stats != TROVE__STATS_NONE)
         trove__stats_print(tool, &cache, stderr);
     trove_git_close(tool->git);
+    trove__bytes_free(&tool->shown_repository);
     trove_cancel_unref(tool->cancel);
     if (tool->output_lost)
         die_of_sigpipe();

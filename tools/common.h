@@ -24,6 +24,8 @@
 #include <stdio.h>
 #include <trove/trove.h>
 
+#include "fetch/bytes.h"
+
 enum {
     TROVE__EXIT_FATAL = 128,
     TROVE__EXIT_USAGE = 129,
@@ -53,6 +55,7 @@ struct trove__tool {
     bool whole_batches; /* ids leave together however many they are, from the first request on */
 
     /* Opened. */
+    struct trove__bytes shown_repository; /* as messages may name it: no name, no password */
     struct trove_git *git;
     struct trove *cache;
     struct trove_cancel *cancel; /* cancelled when nobody reads standard output any more */
@@ -84,6 +87,9 @@ int trove__tool_own_option(struct trove__tool *tool, int argc, char **argv, int 
 
 /* Connects to tool->repository and opens the cache over it. Returns 0 or the exit status, its message printed. */
 int trove__tool_open(struct trove__tool *tool);
+
+/* The repository as messages may name it: without name and password. Borrowed; once open() was called. */
+const char *trove__tool_shown_repository(const struct trove__tool *tool);
 
 /* Starts the time of --timeout anew, for a command that lives from one piece of work to the next. */
 void trove__tool_renew(struct trove__tool *tool);

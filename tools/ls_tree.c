@@ -261,7 +261,7 @@ static int walk(struct listing *listing, const struct trove_git_revision *revisi
 static int parse_paths(struct listing *listing, char **paths, int count, struct trove_error *err)
 {
     struct trove__pathspec_options options_of_paths = {
-        .repository = listing->tool->repository,
+        .repository = trove__tool_shown_repository(listing->tool),
         .allowed = TROVE__MAGIC_LS_TREE,
         .no_wildcards = true,
         .max_depth = -1,

@@ -175,6 +175,26 @@ static void url__follow(void **state)
     }
 }
 
+/* Goal: whatever was written, what may be a name and password is not shown. */
+static void url__show(void **state)
+{
+    static const char *const cases[][2] = {
+        {"https://me:pw@host/x", "https://host/x"},     {"https://a@b:c@host", "https://host"},
+        {"ALIAS://me:pw@host/x@y", "ALIAS://host/x@y"}, {"http://me:pw@", "http://"},
+        {"https://host/a@b", "https://host/a@b"},       {"/a/b@c://d@e", "/a/b@c://d@e"},
+        {"git@host:x.git", "git@host:x.git"},           {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct trove__bytes shown = {0};
+
+        trove__url_show(&shown, cases[i][0]);
+        assert_string_equal(trove__bytes_text(&shown), cases[i][1]);
+        trove__bytes_free(&shown);
+    }
+}
+
 static void url__shell_quote(void **state)
 {
     struct trove__bytes out = {0};
@@ -188,8 +208,11 @@ static void url__shell_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(url__understood),          cmocka_unit_test(url__refused),
-        cmocka_unit_test(url__no_password_in_text), cmocka_unit_test(url__follow),
+        cmocka_unit_test(url__understood),
+        cmocka_unit_test(url__refused),
+        cmocka_unit_test(url__no_password_in_text),
+        cmocka_unit_test(url__follow),
+        cmocka_unit_test(url__show),
         cmocka_unit_test(url__shell_quote),
     };
 
