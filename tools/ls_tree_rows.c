@@ -3,7 +3,6 @@
  * ls_tree_rows.c - the lines of ls-tree.
  */
 #include "ls_tree_rows.h"
-#include "core/memory.h"
 #include "grep/quote.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -79,12 +78,13 @@ int trove__rows_add(struct trove__rows *rows, const struct trove__walk_entry *en
     return rows->waiting_count == TROVE__ROWS_WAITING ? trove__rows_flush(rows, err) : 0;
 }
 
-/* Sizes of the blobs among the waiting rows into SIZES; -1 for the rest. */
-static int find_sizes(struct trove__rows *rows, int64_t *sizes, struct trove_error *err)
+/* Asks for the blobs among the waiting rows; SIZES are -1 for now. */
+static int ask_for_sizes(struct trove__rows *rows, struct trove_stream *stream, int64_t *sizes,
+                         struct trove_error *err)
 {
     struct trove_want wants[TROVE__ROWS_WAITING];
-    size_t of_row[TROVE__ROWS_WAITING], count = 0;
-    struct trove_result *results;
+    uintptr_t tags[TROVE__ROWS_WAITING];
+    size_t count = 0;
     int r = 0;
 
     for (size_t i = 0; i < rows->waiting_count; i++) {
@@ -93,23 +93,30 @@ static int find_sizes(struct trove__rows *rows, int64_t *sizes, struct trove_err
         if (trove__mode_type(row->mode) != TROVE_BLOB)
             continue;
         wants[count] = (struct trove_want){.id = row->id, .type = TROVE_BLOB};
-        of_row[count++] = i;
+        tags[count++] = i;
     }
-    if (count == 0)
-        return 0;
-    results = trove__calloc(count, sizeof(*results));
-    if (results == NULL)
-        return trove_error_set(err, -ENOMEM, "out of memory");
-    r = trove_resolve_many(rows->cache, wants, count, rows->until, results, err);
-    for (size_t i = 0; r >= 0 && i < count; i++) {
-        if (results[i].status == 0)
-            sizes[of_row[i]] = (int64_t)trove_object_size(results[i].object);
-        trove_unpin(results[i].object);
+    if (count > 0)
+        r = trove_stream_add(stream, wants, tags, count, rows->until);
+    return r < 0 ? trove_error_set(err, r, "asking for sizes: %s", trove_strerror(r)) : 0;
+}
+
+/* Sizes of the blobs among the waiting rows into SIZES; -1 for the rest. Each blob is let go as soon as it is there. */
+static int find_sizes(struct trove__rows *rows, int64_t *sizes, struct trove_error *err)
+{
+    struct trove_stream *stream = NULL;
+    struct trove_result result;
+    int r = trove_stream_open(rows->cache, NULL, &stream, err);
+
+    if (r == 0)
+        r = ask_for_sizes(rows, stream, sizes, err);
+    while (r == 0 && (r = trove_stream_next(stream, rows->until, &result, err)) == 1) {
+        r = result.status;
+        if (r == 0)
+            sizes[result.tag] = (int64_t)trove_object_size(result.object);
+        trove_unpin(result.object);
     }
-    for (size_t i = 0; r >= 0 && i < count; i++)
-        r = results[i].status < 0 ? results[i].status : r;
-    trove__free(results);
-    return r < 0 ? r : 0;
+    trove_stream_close(stream);
+    return r;
 }
 
 int trove__rows_flush(struct trove__rows *rows, struct trove_error *err)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <trove/oid.h>
@@ -350,6 +351,61 @@ static void tool__hostile_words(void **state)
     unsetenv("GIT_SSH_VARIANT");
 }
 
+/* Goal: a password in the address is in no message of the program's own, whatever stands for that address. */
+static void tool__no_password_in_messages(void **state)
+{
+    static const char *const commands[] = {
+        "grep one -- ../x",         "grep one HEAD -- /x", "ls-tree HEAD ../x",
+        "grep one nothing",         "grep one nothing --", "ls-tree nothing",
+        "cat-file -p HEAD:nothing", "cat-file tree v9",
+    };
+
+    (void)state;
+    peer_shell("printf '[url \"%s/\"]\\n\\tinsteadOf = alias://me:s3cret@host/\\n' >'%s/alias'",
+               root, root);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        setenv("GIT_CONFIG_GLOBAL", "alias", 1); /* of the folder that run() changes to */
+        expect(run("--stats -C alias://me:s3cret@host/r.git %s", commands[i]), 128, "fatal: ");
+        peer_shell("! grep s3cret '%s/err'", root);
+    }
+    setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+}
+
+/* Goal: sizes of blobs that are together many times the cache take no more than the cache, and what the program is.
+ * Method: the most that was resident, as the kernel counts it; not where a sanitizer keeps freed memory. */
+static void tool__sizes_in_little_memory(void **state)
+{
+    struct rusage used;
+    int status;
+    pid_t pid;
+
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip();
+#endif
+    peer_shell("git init -q --bare '%s/large.git' && cd '%s/large.git' && git tag t $("
+               "for i in $(seq 40); do printf '100644 blob %%s\\tf%%s\\n' $("
+               "head -c 4000000 /dev/urandom | "
+               "git -c core.compression=0 hash-object -w --stdin) $i; done | git mktree)",
+               root, root);
+    pid = fork();
+    if (pid == 0) {
+        char repository[256], out[256];
+        int fd;
+
+        snprintf(repository, sizeof(repository), "%s/large.git", root);
+        snprintf(out, sizeof(out), "%s/out", root);
+        fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        dup2(fd, STDOUT_FILENO);
+        execl(program, "trove", "--max-bytes=16M", "-C", repository, "ls-tree", "-l", "t", NULL);
+        _exit(127);
+    }
+    assert_int_equal(wait4(pid, &status, 0, &used), pid);
+    assert_int_equal(status, 0);
+    peer_shell("test $(grep -c ' 4000000\t' '%s/out') = 40", root);
+    assert_in_range(used.ru_maxrss, 1, 96 << 10); /* KiB; the blobs are 156 MiB */
+}
+
 /* --- progress ---------------------------------------------------------------------------------------------------- */
 
 /* A grep whose server waits for gate NAME; standard error is a terminal or the file err. */
@@ -449,6 +505,8 @@ int main(void)
         cmocka_unit_test(tool__options),
         cmocka_unit_test(tool__older_protocols),
         cmocka_unit_test(tool__hostile_words),
+        cmocka_unit_test(tool__no_password_in_messages),
+        cmocka_unit_test(tool__sizes_in_little_memory),
         cmocka_unit_test(tool__progress_only_on_a_terminal),
     };
 
