@@ -26,7 +26,7 @@ static const char hook[] =
     "(cd \"$OLDPWD\" && \"$@\") >$t || exit 1\n"
     "half=$(($(wc -c <$t) / 2))\n"
     "if [ $half -gt 32768 ]; then\n"
-    "  head -c $half $t; echo $half >>stopped; read word <go; echo $word >>resumed\n"
+    "  echo $half >>halved; head -c $half $t; read word <go; echo $word >>resumed\n"
     "  tail -c +$((half + 1)) $t\n"
     "else cat $t; fi\n";
 
@@ -114,7 +114,7 @@ static void check(const char *url)
     int status;
     pid_t pid;
 
-    peer_shell("rm -f '%s/stopped' '%s/resumed'", root, root);
+    peer_shell("rm -f '%s/halved' '%s/resumed'", root, root);
     snprintf(path, sizeof(path), "%s/wanted", root);
     expected = fopen(path, "r");
     assert_non_null(expected);
@@ -124,8 +124,8 @@ static void check(const char *url)
         assert_string_equal(line, wanted);
         if (lines++ > 0)
             continue;
-        /* It has stopped, and not gone on: the line came from the first half. */
-        peer_shell("test -s '%s/stopped' && ! test -e '%s/resumed'", root, root);
+        /* The second half has not gone on its way: the line came from the first. */
+        peer_shell("test -s '%s/halved' && ! test -e '%s/resumed'", root, root);
         let_go();
     }
     assert_null(fgets(wanted, sizeof(wanted), expected));
