@@ -60,7 +60,7 @@ class Stall:
                 time.sleep(60)
 
     def run(self):
-        with subprocess.Popen(["git", "upload-pack", "--strict", self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        with subprocess.Popen(["git", "upload-pack", "--strict", self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               env={**os.environ, "GIT_PROTOCOL": "version=2"}) as git:
             threading.Thread(target=self.upstream, args=(git.stdin,), daemon=True).start()
             with contextlib.suppress(OSError):
@@ -96,7 +96,7 @@ def serve_http(connection, folder, stage, mode):
         name = "/".join(path.strip("/").split("/")[:1])
         kind = "advertisement" if query else "result"
         git = ["git", "upload-pack", "--stateless-rpc"] + (["--http-backend-info-refs"] if query else [])
-        out = subprocess.run([*git, os.path.join(folder, name)], input=body, stdout=subprocess.PIPE, check=False,
+        out = subprocess.run([*git, os.path.join(folder, name)], input=body, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
                              env={**os.environ, "GIT_PROTOCOL": "version=2"}).stdout
         stall = Stall("", stage, mode, None, connection.sendall)
         stall.asked = body
