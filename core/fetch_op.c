@@ -237,10 +237,21 @@ static int wait_nested(struct trove__fetcher *self, struct trove_fetch *fetch,
     return r;
 }
 
+/* Once the cache is gone nobody runs FETCH any more, and nobody has to be started for it. */
+static int wait_inside(struct trove_fetch *fetch, const struct trove_until *until)
+{
+    struct trove__fetcher *self = trove__fetcher_self();
+    bool inside = trove__unit_enter(fetch->unit);
+    int r = self != NULL ? wait_nested(self, fetch, until) : wait_done(fetch, until);
+
+    if (inside)
+        trove__unit_leave(fetch->unit);
+    return r;
+}
+
 int trove_fetch_wait(struct trove_fetch *fetch, const struct trove_until *until,
                      struct trove_fetch_result *ret, struct trove_error *err)
 {
-    struct trove__fetcher *self = trove__fetcher_self();
     int r = 0;
 
     if (!trove__fetch_is_done(fetch)) {
@@ -249,7 +260,7 @@ int trove_fetch_wait(struct trove_fetch *fetch, const struct trove_until *until,
         else if (trove__unit_is_foreign(fetch->unit))
             r = -ECANCELED;
         else
-            r = self != NULL ? wait_nested(self, fetch, until) : wait_done(fetch, until);
+            r = wait_inside(fetch, until);
     }
     if (r < 0)
         return trove_error_set(err, r, "waiting for a fetch: %s", trove_strerror(r));
@@ -281,13 +292,11 @@ int trove_fetch_start(struct trove *cache, const struct trove_fetch_options *opt
     return r == 0 ? 0 : trove_error_set(err, r, "cannot start a fetch: %s", trove_strerror(r));
 }
 
-void trove_fetch_free(struct trove_fetch *fetch)
+static void end_and_unref(struct trove_fetch *fetch)
 {
-    if (fetch == NULL)
-        return;
     trove_cancel(fetch->until.cancel);
     cancel_queued(fetch);
-    while (!trove__fetch_is_done(fetch) && !trove__unit_is_foreign(fetch->unit)) {
+    while (!trove__fetch_is_done(fetch)) {
         unsigned pending = TROVE__PENDING;
         /* RELAXED: hands nothing over, it only asks to be woken. */
         trove__cas_relaxed(&fetch->done, &pending, TROVE__PENDING_SLEEPERS);
@@ -295,6 +304,23 @@ void trove_fetch_free(struct trove_fetch *fetch)
             trove__futex_wait(&fetch->done, TROVE__PENDING_SLEEPERS, TROVE_NO_DEADLINE);
     }
     trove__fetch_unref(fetch);
+}
+
+void trove_fetch_free(struct trove_fetch *fetch)
+{
+    struct trove__unit *unit;
+    bool inside;
+
+    /* A child of fork() lets the parent's be: cancelling would reach the parent's request through the token's descriptor,
+     * and what waits for the fetch belongs to a unit whose threads are not here. */
+    if (fetch == NULL || trove__unit_is_foreign(fetch->unit))
+        return;
+    unit = trove__unit_ref(fetch->unit); /* the fetch's may be the last */
+    inside = trove__unit_enter(unit);
+    end_and_unref(fetch);
+    if (inside)
+        trove__unit_leave(unit);
+    trove__unit_unref(unit);
 }
 
 int trove_fetch(struct trove *cache, const struct trove_fetch_options *options,

@@ -366,9 +366,12 @@ static void enqueue(struct trove_stream *stream, struct trove__stream_node *node
 /* Between enter and leave the cache is there. -ECANCELED once it is shut down, or in a child of fork(). */
 static int enter(struct trove_stream *stream)
 {
-    if (trove__unit_is_closed(stream->unit) || trove__unit_is_foreign(stream->unit))
+    if (trove__unit_is_foreign(stream->unit) || !trove__unit_enter(stream->unit))
         return -ECANCELED;
-    return trove__cache_enter(stream->unit->cache);
+    if (!trove__unit_is_closed(stream->unit))
+        return 0;
+    trove__unit_leave(stream->unit);
+    return -ECANCELED;
 }
 
 int trove_stream_add(struct trove_stream *stream, const struct trove_want *wants,
@@ -394,7 +397,7 @@ int trove_stream_add(struct trove_stream *stream, const struct trove_want *wants
         enqueue(stream, nodes, count);
         pump(stream);
     }
-    trove__cache_leave(stream->unit->cache);
+    trove__unit_leave(stream->unit);
     return r;
 }
 
@@ -548,7 +551,7 @@ int trove_stream_next(struct trove_stream *stream, const struct trove_until *unt
         r = take_wait(stream, until, &node);
         if (r == 1)
             trove__count_answer(stream->unit, &node->result);
-        trove__cache_leave(stream->unit->cache);
+        trove__unit_leave(stream->unit);
     } else if (trove__unit_is_foreign(stream->unit)) {
         r = entered; /* a thread of the parent may hold the lock */
     } else {
@@ -591,12 +594,11 @@ static void abandon(struct trove_stream *stream, struct trove__stream_node *node
     trove__flight_unref(unit, flight);
 }
 
-void trove_stream_close(struct trove_stream *stream)
+/* Frees STREAM, but for what a request still owes it. */
+static void forget(struct trove_stream *stream)
 {
     struct trove__stream_node *node, *older;
 
-    if (stream == NULL || trove__unit_is_foreign(stream->unit))
-        return; /* of the parent: its locks may be held for ever, its nodes belong to threads that are not here */
     pthread_mutex_lock(&stream->lock);
     node = stream->youngest;
     stream->youngest = NULL;
@@ -609,4 +611,20 @@ void trove_stream_close(struct trove_stream *stream)
     /* What a hanging request still owes keeps the stream; what was answered need not stay pinned so long. */
     free_answers(stream);
     stream_unref(stream);
+}
+
+void trove_stream_close(struct trove_stream *stream)
+{
+    struct trove__unit *unit;
+    bool inside;
+
+    if (stream == NULL || trove__unit_is_foreign(stream->unit))
+        return; /* of the parent: its locks may be held for ever, its nodes belong to threads that are not here */
+    unit = trove__unit_ref(stream->unit); /* the stream's may be the last */
+    inside = trove__unit_enter(
+        unit); /* else the cache is gone, and what is forgotten is counted nowhere */
+    forget(stream);
+    if (inside)
+        trove__unit_leave(unit);
+    trove__unit_unref(unit);
 }

@@ -4,17 +4,20 @@
  *
  * INVARIANTS I1 a call works with the one unit that it loaded. I2 `closed` is set before the token is cancelled and before
  *            the flights are swept; a caller adds or joins a flight before it looks at `closed`. So each flight is swept, or
- *            its caller leaves by itself. I3 `threads` counts helper threads from before they are created; at 0 after
- *            shutdown nobody calls the source or the cache any more. I4 the unit is freed with its last reference, the cache
+ *            its caller leaves by itself. I3 `users` counts helper threads from before they are created, and who uses a
+ *            stream or a fetch; `orphaned` is set when it is 0 after the shutdown, and once it was 0 with `orphaned` set
+ *            nobody calls the source or the cache any more. I4 the unit is freed with its last reference, the cache
  *            at the latest when trove_close() returns: `orphaned` says that it must not be touched.
  * ROLES      callers: get. cache.c: create, shutdown, drain, destroy. helper threads: enter, leave.
  * EDGES      E1 unit     unit_get() release -> unit_get() acquire   a complete unit
  *            E2 closed   close_unit() seq_cst -> unit_is_closed() seq_cst   store-load pair with adding a flight
  *            E3 free     unit_unref() release -> the last unit_unref() acquire   all uses before the free
- *            E4 threads  thread_leave() release -> flights_drain() acquire   all that a helper thread did
+ *            E4 users    unit_leave(), thread_leave() release -> flights_drain() acquire   all that a user did
+ *            E5 orphaned flights_drain() seq_cst -> unit_enter() seq_cst   store-load pair: `orphaned` then `users`, here; `users`
+ *                        then `orphaned`, there
  * PROGRESS   get is lock-free but for the allocator. drain waits for the source to let go.
  * LIMITS     In a child of fork() the parent's unit stays as it was, a few hundred KB that nobody frees.
- * TESTS      tests/unit/test_shutdown.c, tests/unit/test_fork.c
+ * TESTS      tests/unit/test_shutdown.c, tests/unit/test_fork.c, tests/stress/perturbed/test_overlap.c (I3)
  */
 #include "core/unit.h"
 #include "core/futex.h"
@@ -114,7 +117,7 @@ bool trove__unit_is_foreign(const struct trove__unit *unit)
 
 void trove__unit_count(struct trove__unit *unit, enum trove__counter which, uint64_t n)
 {
-    /* RELAXED: set by a close() that no call may overlap. */
+    /* RELAXED: whoever is inside keeps the cache, whoever is not has seen it set, or has the unit from who did. */
     if (trove__load_relaxed(&unit->orphaned) == 0)
         trove__cache_count(unit->cache, which, n);
 }
@@ -167,8 +170,8 @@ int trove__unit_start_thread(struct trove__unit *unit, void *(*main)(void *))
 {
     int r;
 
-    /* RELAXED: the new thread begins after it anyway; drain looks after the last caller left. */
-    trove__add_relaxed(&unit->threads, 1);
+    /* RELAXED: the new thread begins after it anyway; the caller is counted, by the cache or here, until it leaves. */
+    trove__add_relaxed(&unit->users, 1);
     trove__unit_ref(unit);
     r = create_detached(main, unit);
     if (r < 0)
@@ -183,13 +186,33 @@ bool trove__unit_thread_enter(struct trove__unit *unit)
 
 void trove__unit_thread_leave(struct trove__unit *unit)
 {
-    atomic_uint *threads = &unit->threads;
+    atomic_uint *users = &unit->users;
 
     /* The cache's reference stays until the count is 0, so this one is not the last, and close() frees what it closes. */
     trove__unit_unref(unit);
-    /* ACQ_REL [E4 threads]: pairs with trove__flights_drain(). */
-    trove__sub_acq_rel(threads, 1);
-    trove__futex_wake(threads, INT_MAX); /* by address only: the unit may be gone */
+    /* ACQ_REL [E4 users]: pairs with trove__flights_drain(). */
+    trove__sub_acq_rel(users, 1);
+    trove__futex_wake(users, INT_MAX); /* by address only: the unit may be gone */
+}
+
+/* --- callers without the cache ------------------------------------------------------------------------------------ */
+
+bool trove__unit_enter(struct trove__unit *unit)
+{
+    /* SEQ_CST [E5 orphaned], both: pair with trove__flights_drain(). */
+    trove__add_seq_cst(&unit->users, 1);
+    if (trove__load_seq_cst(&unit->orphaned) == 0)
+        return true;
+    trove__unit_leave(unit);
+    return false;
+}
+
+void trove__unit_leave(struct trove__unit *unit)
+{
+    /* SEQ_CST [E4 users] [E2 closed]: nobody waits for users before `closed` is set. Pairs with wait_for_users(). */
+    trove__sub_seq_cst(&unit->users, 1);
+    if (trove__unit_is_closed(unit))
+        trove__futex_wake(&unit->users, INT_MAX);
 }
 
 /* --- what cache.c calls ------------------------------------------------------------------------------------------- */
@@ -254,23 +277,35 @@ void trove__flights_shutdown(struct trove__flights *flights)
         close_unit(unit);
 }
 
+static int wait_for_users(struct trove__unit *unit, const struct trove_until *until)
+{
+    unsigned users;
+    int r;
+
+    /* SEQ_CST [E4 users] [E5 orphaned]: pairs with trove__unit_thread_leave(), trove__unit_enter(), trove__unit_leave(). */
+    while ((users = trove__load_seq_cst(&unit->users)) != 0) {
+        r = trove__wait(&unit->users, users, until);
+        if (r < 0 && trove__load_seq_cst(&unit->users) != 0)
+            return r;
+    }
+    return 0;
+}
+
 int trove__flights_drain(struct trove__flights *flights, const struct trove_until *until)
 {
     struct trove__unit *unit = own_unit(flights);
-    unsigned threads;
     int r;
 
     if (unit == NULL)
         return 0;
     trove__dispatch_stop(unit);
-    /* ACQUIRE [E4 threads]: pairs with trove__unit_thread_leave(). */
-    while ((threads = trove__load_acquire(&unit->threads)) != 0) {
-        r = trove__wait(&unit->threads, threads, until);
-        if (r < 0 && trove__load_acquire(&unit->threads) != 0)
-            return r;
-    }
+    r = wait_for_users(unit, until);
+    if (r < 0)
+        return r;
     trove__dispatch_drain(unit);
-    return 0;
+    /* SEQ_CST [E5 orphaned]: pairs with trove__unit_enter(). Who entered before is waited for, who enters later goes. */
+    trove__store_seq_cst(&unit->orphaned, 1);
+    return wait_for_users(unit, until);
 }
 
 void trove__flights_destroy(struct trove__flights *flights)
@@ -283,8 +318,6 @@ void trove__flights_destroy(struct trove__flights *flights)
     if (flights->source.ops != NULL && flights->source.ops->destroy != NULL)
         flights->source.ops->destroy(flights->source.source);
     if (unit != NULL) {
-        /* RELAXED: nobody may call into the cache any more. */
-        trove__store_relaxed(&unit->orphaned, 1);
         trove__gather_drop_fetches(unit);
         trove__unit_unref(unit);
     }

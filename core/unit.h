@@ -14,14 +14,14 @@
 #include "core/gather.h"
 
 struct trove__unit {
-    struct trove *cache; /* not to be followed once `orphaned` */
+    struct trove *cache; /* for who is inside, and before `orphaned` */
     struct trove_source source;
     struct trove_cancel *token; /* cancelled at shutdown; every request hears of it */
     unsigned process;           /* trove__process_number() when it was made */
     atomic_uint references;     /* the cache, each thread, stream and fetch */
     atomic_uint closed;
-    atomic_uint orphaned; /* the cache is gone, streams or fetches are not */
-    atomic_uint threads;  /* futex: helper threads that run */
+    atomic_uint orphaned; /* the cache is gone or about to go, streams or fetches are not */
+    atomic_uint users;    /* futex: helper threads that run, and callers between enter and leave */
     struct trove__flight_pool pool;
     struct trove__flight_table table;
     struct trove__gather gather;
@@ -33,6 +33,11 @@ struct trove__unit {
 int trove__unit_get(struct trove *cache, struct trove__unit **ret_unit);
 struct trove__unit *trove__unit_ref(struct trove__unit *unit);
 void trove__unit_unref(struct trove__unit *unit);
+
+/* Streams and fetches are handles of their own, which may be used while the cache is being closed, or afterwards. Their
+ * calls are between these two; close waits for the last of them. False: the cache is gone (no leave then). Wait-free. */
+bool trove__unit_enter(struct trove__unit *unit);
+void trove__unit_leave(struct trove__unit *unit);
 
 bool trove__unit_is_closed(struct trove__unit *unit);
 /* True in a child of fork() for what the parent left: its threads are not here. */

@@ -2,10 +2,13 @@
 /*
  * test_fork.c - a child of fork() reads what was cached, fetches anew, and leaves the parent's flights alone.
  */
+#include "core/fetch_op.h"
 #include "core/process.h"
+#include "core/until.h"
 #include "fake_source.h"
 #include "support.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,6 +92,7 @@ static int use_in_child(void *context)
     if (trove_fetch_wait(left->fetch, NULL, NULL, NULL) != -ECANCELED)
         return 6;
     trove_stream_close(left->stream);
+    trove_fetch_free(left->fetch);
     return trove_close(cache, NULL) == 0 ? 0 : 7;
 }
 
@@ -98,6 +102,7 @@ static void fork__with_flights_under_way(void **state)
     struct trove_want want = {fake_id(5), TROVE_BLOB};
     struct trove_fetch_options options = {.wants = &want, .want_count = 1};
     struct trove_result result;
+    struct pollfd hears = {.events = POLLIN};
     struct left left;
 
     (void)state;
@@ -109,6 +114,8 @@ static void fork__with_flights_under_way(void **state)
     assert_int_equal(trove_fetch_start(cache, &options, NULL, &left.fetch, NULL), 0);
     for (unsigned i = 0; i < 20; i++)
         assert_int_equal(in_child(use_in_child, &left), 0);
+    hears.fd = trove__cancel_fd(left.fetch->until.cancel);
+    assert_int_equal(poll(&hears, 1, 0), 0); /* a source that polls it is not told to stop */
     latch_open(&source.go);
     assert_int_equal(trove_stream_next(left.stream, NULL, &result, NULL), 1);
     assert_int_equal(check_result(&result, 5), 0);
