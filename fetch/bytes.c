@@ -4,6 +4,7 @@
  */
 #include "bytes.h"
 #include "core/memory.h"
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,6 +137,26 @@ size_t trove__visible(char *out, size_t capacity, const void *text, size_t size,
     }
     out[kept] = '\0';
     return kept;
+}
+
+size_t trove__visible_end(char *out, size_t capacity, const void *text, size_t size, unsigned lines)
+{
+    const uint8_t *from = text;
+    size_t start, room = capacity - 1;
+
+    while (size > 0 && (from[size - 1] == '\n' || from[size - 1] == '\r'))
+        size--;
+    for (start = size; start > 0; start--) {
+        uint8_t byte = from[start - 1];
+        size_t most = byte >= 0x20 && byte < 0x7f ? 1 : 4; /* what may become of it */
+
+        if (((byte == '\n' || byte == '\r') && --lines == 0) || most > room)
+            break;
+        room -= most;
+    }
+    while (start < size && (from[start] & 0xc0) == 0x80) /* not in the middle of a character */
+        start++;
+    return trove__visible(out, capacity, from + start, size - start, UINT_MAX);
 }
 
 void trove__redact(char *text, const char *secret)

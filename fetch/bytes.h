@@ -27,6 +27,10 @@ char *trove__bytes_text(struct trove__bytes *bytes);
  * LINES lines, C0, DEL, C1 and bytes that are not UTF-8 as \xNN, no empty lines at the end. Returns the length. */
 size_t trove__visible(char *out, size_t capacity, const void *text, size_t size, unsigned lines);
 
+/* The same of the end of TEXT: its last lines, and of these the end that fits. */
+size_t trove__visible_end(char *out, size_t capacity, const void *text, size_t size,
+                          unsigned lines);
+
 /* Replaces each occurrence of SECRET (NULL or "": none) in TEXT by "***", or by as many of these as fit. */
 void trove__redact(char *text, const char *secret);
 

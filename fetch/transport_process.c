@@ -30,8 +30,8 @@ static void process_complaint(struct trove__transport *transport, struct trove__
     trove__channel_listen(&process->channel, io, COMPLAINT_WAIT_MS);
     trove__channel_close(&process->channel);
     status = trove__child_end(&process->child, COMPLAINT_WAIT_MS);
-    if (trove__visible(ret_text, capacity, process->channel.said, process->channel.said_size,
-                       TROVE__ERROR_LINES) > 0)
+    if (trove__visible_end(ret_text, capacity, process->channel.said, process->channel.said_size,
+                           TROVE__ERROR_LINES) > 0)
         return;
     if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) != 0)
         snprintf(ret_text, capacity, "%s ended with status %d", program, WEXITSTATUS(status));

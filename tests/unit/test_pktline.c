@@ -113,6 +113,43 @@ static void assert_visible(const char *text, size_t size, const char *expected)
     assert_string_equal(out, expected);
 }
 
+/* Goal: what does not fit is lost at the front, and nothing is written behind CAPACITY. */
+static void bytes__visible_end(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t capacity;
+        unsigned lines;
+        const char *shown;
+    } cases[] = {
+        {"a\nb\nc\n\n", 32, 2, "b\nc"},
+        {"a\nb\nc", 32, 20, "a\nb\nc"},
+        {"abcdef", 4, 20, "def"},
+        {"", 4, 20, ""},
+        {"\n\n", 4, 20, ""},
+        {"a\rb\r\n", 32, 1, "b"},
+        {"x\x1b", 6, 20, "x\\x1b"},
+        {"x\x1b", 5, 20, "\\x1b"},
+        {"x\x1b", 4, 20, ""},
+        {"a\xc3\xbc", 6, 20, ""},
+        {"a\xc3\xbc", 9, 20, "\xc3\xbc"},
+        {"abc", 1, 20, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char out[40];
+        size_t length;
+
+        memset(out, '!', sizeof(out));
+        length = trove__visible_end(out, cases[i].capacity, cases[i].text, strlen(cases[i].text),
+                                    cases[i].lines);
+        assert_string_equal(out, cases[i].shown);
+        assert_int_equal(length, strlen(cases[i].shown));
+        assert_int_equal(out[cases[i].capacity], '!');
+    }
+}
+
 static void bytes__visible(void **state)
 {
     char out[256], small[8];
@@ -167,6 +204,7 @@ int main(void)
         cmocka_unit_test(pktline__lengths),
         cmocka_unit_test(pktline__written_is_read),
         cmocka_unit_test(bytes__visible),
+        cmocka_unit_test(bytes__visible_end),
         cmocka_unit_test(bytes__redact),
     };
 

@@ -345,6 +345,10 @@ static void tool__hostile_words(void **state)
     setenv("GIT_SSH_VARIANT", "simple", 1);
     expect(run("-C ssh://there/x grep one"), 128, "evil");
     peer_shell("! LC_ALL=C grep -q '[^ -~]' '%s/err'", root);
+    setenv("GIT_SSH_COMMAND",
+           "for i in $(seq 40); do echo banner $i; done >&2; echo the reason >&2; exit 7 #", 1);
+    expect(run("-C ssh://there/x grep one"), 128, "the reason");
+    peer_shell("test $(wc -l <'%s/err') -le 20", root);
     setenv("GIT_SSH_COMMAND", "exit 7 #", 1);
     expect(run("-C ssh://there/x grep one"), 128, "ended with status 7");
     unsetenv("GIT_SSH_COMMAND");
