@@ -208,11 +208,11 @@ static struct trove__plan_server what_server_takes(struct trove_git *git)
     return server;
 }
 
-/* True when STATUS was a refusal of FILTER; it is remembered, and the next try will ask for more. */
-static bool learn_from_refusal(struct trove_git *git, int status, const char *filter,
-                               const struct trove_error *err)
+/* True when the server refused FILTER; it is remembered, and the next try will ask for more. */
+static bool learn_from_refusal(const struct trove__transfer *transfer, const char *filter)
 {
-    uint32_t refused = status == -EIO ? trove__plan_refused(filter, err->message) : 0;
+    struct trove_git *git = transfer->git;
+    uint32_t refused = trove__plan_refused(filter, transfer->said);
 
     if (refused == 0)
         return false;
@@ -238,7 +238,7 @@ static int fetch_closure(struct trove__transfer *transfer, const struct trove_re
         args.depth = server.shallow ? request->depth : 0;
         args.progress = transfer->git->options.progress != NULL;
         status = trove__transfer_run(transfer, &args, err);
-    } while (status < 0 && learn_from_refusal(transfer->git, status, filter, err));
+    } while (status < 0 && learn_from_refusal(transfer, filter));
     return status;
 }
 
@@ -254,9 +254,9 @@ static int take_refusal(struct trove__transfer *transfer, int status, const char
         return 0; /* what came was verified, and is kept */
     if (transfer->got_pack)
         return status;
-    if (learn_from_refusal(transfer->git, status, filter, err))
+    if (learn_from_refusal(transfer, filter))
         return 0;
-    if (transfer->is_refused || (status == -EIO && trove__plan_is_about_ids(err->message))) {
+    if (transfer->is_refused || trove__plan_is_about_ids(transfer->said)) {
         trove__rounds_refused_unnamed(transfer->rounds);
         return 0;
     }

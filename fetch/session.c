@@ -25,8 +25,9 @@ struct trove__session {
     uint8_t *buffer; /* BUFFER_BYTES; start..end is read and not yet parsed */
     size_t start, end;
     bool usable;
-    bool answered; /* a byte came since the last command was sent */
-    bool ended;    /* the connection has ended by itself */
+    bool answered;           /* a byte came since the last command was sent */
+    bool ended;              /* the connection has ended by itself */
+    struct trove_error said; /* the server's own words on the last command; code 0: none */
 };
 
 /* --- errors ------------------------------------------------------------------------------------------------------ */
@@ -56,8 +57,10 @@ static int ended_early(struct trove__session *session, struct trove__io *io,
         reader->is_refused = true;
         return trove_error_set(err, -ENOENT, "the server says: %s", said);
     }
-    if (said[0] != '\0')
+    if (said[0] != '\0') {
+        trove_error_set(&session->said, -EIO, "%s", said);
         return trove_error_set(err, -EIO, "the connection ended early: %s", said);
+    }
     return trove_error_set(err, -EIO, "the connection ended early, in the middle of an answer");
 }
 
@@ -138,6 +141,7 @@ static int send_command(struct trove__session *session, const struct trove_until
                     session->options.low_speed_seconds);
     session->start = session->end = 0;
     session->answered = session->ended = false;
+    session->said.code = 0;
     trove__add_relaxed(&session->counters.round_trips, 1);
     return session->transport->ops->send(session->transport, session->request.data,
                                          session->request.size, io, err);
@@ -356,6 +360,11 @@ bool trove__session_broke_off(const struct trove__session *session)
     return session->ended && session->answered;
 }
 
+const char *trove__session_said(const struct trove__session *session)
+{
+    return session->said.code != 0 ? session->said.message : "";
+}
+
 bool trove__session_is_local(const struct trove__session *session)
 {
     return session->transport->local;
@@ -459,6 +468,14 @@ static int hand_over(const struct trove__fetch_events *events, const struct trov
     }
 }
 
+/* Remembers what the server says, if that is what RESULT of a frame means. */
+static int hear(struct trove__session *session, int result, const struct trove_error *err)
+{
+    if (result == -EIO || result == -ENOENT)
+        session->said = *err;
+    return result;
+}
+
 static int read_fetch(struct trove__session *session, struct trove__fetch_reader *reader,
                       const struct trove__fetch_events *events, struct trove__io *io,
                       struct trove_error *err)
@@ -470,7 +487,7 @@ static int read_fetch(struct trove__session *session, struct trove__fetch_reader
     while (result == 0 && item.kind != TROVE__FETCH_END) {
         result = next_frame(session, io, reader, &pkt, err);
         if (result == 0)
-            result = trove__fetch_reader_feed(reader, &pkt, &item, err);
+            result = hear(session, trove__fetch_reader_feed(reader, &pkt, &item, err), err);
         if (result == 0)
             result = hand_over(events, &item, io, err);
     }

@@ -71,6 +71,9 @@ bool trove__session_usable(const struct trove__session *session);
 bool trove__session_is_gone(const struct trove__session *session);
 /* True when it ended in the middle of the last command's answer. */
 bool trove__session_broke_off(const struct trove__session *session);
+/* What the server itself said against the last fetch, and nothing of ours (such as the address, which may hold any word);
+ * "": nothing. Borrowed until the next command. */
+const char *trove__session_said(const struct trove__session *session);
 bool trove__session_is_local(
     const struct trove__session *session); /* a process we started on this machine */
 void trove__session_stats(const struct trove__session *session, struct trove__session_stats *ret);

@@ -6,6 +6,7 @@
 #include "transfer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pack_sink.h"
@@ -205,6 +206,8 @@ static int attempt(struct trove__transfer *transfer, bool whole_memory, bool *re
                      trove__session_is_gone(trove__pooled_session(pooled));
         transfer->broke_off = status < 0 && !transfer->is_refused && !transfer->pack_is_wrong &&
                               trove__session_broke_off(trove__pooled_session(pooled));
+        snprintf(transfer->said, sizeof(transfer->said), "%s",
+                 trove__session_said(trove__pooled_session(pooled)));
         trove__pool_give(git->pool, pooled);
     }
     trove__inflight_give(&git->inflight, bytes);
@@ -228,6 +231,7 @@ int trove__transfer_run(struct trove__transfer *transfer, const struct trove__fe
         again = false;
         local = (struct trove_error){0};
         transfer->is_refused = false;
+        transfer->said[0] = '\0';
         transfer->got_pack = transfer->broke_off = transfer->pack_is_wrong = false;
         status = attempt(transfer, whole_memory, &again, args, &local);
         if (!whole_memory && needs_more_memory(status, &local))

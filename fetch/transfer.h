@@ -20,8 +20,9 @@ struct trove__transfer {
     struct trove_oid refused;
     bool
         broke_off; /* the connection ended in the middle of the answer; what came before was given */
-    bool pack_is_wrong; /* it broke off, and what had come was no good either */
-    bool got_pack;      /* at least a byte of it came: it was no refusal of the request */
+    bool pack_is_wrong;                   /* it broke off, and what had come was no good either */
+    char said[TROVE_ERROR_MESSAGE_BYTES]; /* the server's own words; "": none */
+    bool got_pack; /* at least a byte of it came: it was no refusal of the request */
 };
 
 /* Sends ARGS and feeds the pack to the sink until it was verified. Returns 0 or a negative errno. */

@@ -266,6 +266,41 @@ static void asking__what_broke_off_goes_on(void **state)
     unsetenv("GIT_SSH_VARIANT");
 }
 
+/* Goal: a word of the address is not taken for the server's: a server that ends without one is no server that refuses
+ * a filter or does not have an id.
+ * Method: an ssh that speaks the capabilities and ends once it was asked; an address full of such words. */
+static void asking__words_of_the_address(void **state)
+{
+    struct source_peer peer;
+    struct trove_git_stats stats;
+    struct trove_want *wants;
+    int statuses[20];
+    size_t count;
+
+    (void)state;
+    setenv("GIT_SSH_COMMAND",
+           "printf '000eversion 2\\n000cls-refs\\n0019fetch=shallow filter\\n0000';"
+           "head -c 100 >/dev/null #",
+           1);
+    setenv("GIT_SSH_VARIANT", "simple", 1);
+    for (int kind = 0; kind < 2; kind++) {
+        source_peer_open(&peer, "ssh://there/filter/tree/missing-object", one_at_a_time);
+        count = source_peer_wants(peer.algo, kind == 0 ? TROVE_BLOB : TROVE_TREE, &wants,
+                                  "for i in $(seq 20); do printf '%%040d\\n' $i; done");
+        assert_int_equal(count, 20);
+        assert_int_equal(source_peer_resolve(&peer, wants, count, statuses), 0);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(statuses[i], -EIO);
+        trove_git_stats(peer.git, &stats);
+        assert_in_range(stats.requests, 1,
+                        2); /* once more where the connection may have been dead before */
+        free(wants);
+        source_peer_close(&peer);
+    }
+    unsetenv("GIT_SSH_COMMAND");
+    unsetenv("GIT_SSH_VARIANT");
+}
+
 /* --- what servers say -------------------------------------------------------------------------------------------- */
 
 struct said {
@@ -357,6 +392,7 @@ int main(void)
         cmocka_unit_test(asking__a_revision),
         cmocka_unit_test(asking__a_path),
         cmocka_unit_test(asking__what_broke_off_goes_on),
+        cmocka_unit_test(asking__words_of_the_address),
         cmocka_unit_test(asking__progress_is_made_printable),
     };
 
