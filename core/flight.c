@@ -120,6 +120,7 @@ int trove__flight_create(struct trove__unit *unit, const struct trove_want *want
     flight->uncached = false;
     flight->object = NULL;
     flight->failure = NULL;
+    flight->within = NULL;
     flight->owner = NULL;
     flight->undelivered = NULL;
     flight->own_node = (struct trove__gather_node){.flight = flight};
@@ -346,7 +347,7 @@ static void plan_push(struct trove__admission *admission, struct trove__gather_n
 }
 
 /* Whether who joins FLIGHT has to push a node of its own (I6): its leader may be stopped before its push; a parked flight
- * is wanted sooner; a prefetched one is wanted by somebody who waits. */
+ * is wanted sooner, or expected of another fetch; a prefetched one is wanted by somebody who waits. */
 static bool needs_push(struct trove__flight *flight, const struct trove__admission *admission)
 {
     enum trove__phase phase = trove__flight_phase(flight);
@@ -354,7 +355,7 @@ static bool needs_push(struct trove__flight *flight, const struct trove__admissi
     if (phase == TROVE__FLIGHT_NEW)
         return true;
     if (phase == TROVE__FLIGHT_PARKED)
-        return admission->within == NULL;
+        return admission->within == NULL || admission->within != flight->within;
     /* RELAXED: a hint; at worst the flight leaves with the other lane. */
     return phase == TROVE__FLIGHT_GATHERED && admission->lane == TROVE__INTERACTIVE &&
            trove__load_relaxed(&flight->lane) == TROVE__PREFETCH;
@@ -452,6 +453,7 @@ int trove__admit(struct trove__unit *unit, struct trove__admission *admission,
             r = trove__flight_create(unit, want, hash, admission->lane, &spare);
             if (r < 0)
                 break;
+            spare->within = admission->within;
         }
         if (trove__flight_insert(unit, spare))
             return lead(unit, spare, admission, ret_ticket);

@@ -65,6 +65,7 @@ struct trove__flight {
     atomic_uint next_free; /* of the pool */
     uint32_t index;        /* in the pool, from 1; never changes */
     enum trove_type type;
+    const struct trove_fetch *within; /* its leader's; to be compared only, as it may be gone */
 
     /* The result: written by the thread that decided, before `word` is terminal. */
     int status;

@@ -203,6 +203,51 @@ static void stream__resolve_takes_parked_ids_along(void **state)
     assert_int_equal(trove_close(cache, NULL), 0);
 }
 
+/* The fetch of object 0 hangs, that of others brings nothing. */
+static int first_hangs(struct fake_source *source, const struct trove_request *request,
+                       struct trove_sink *sink, struct trove_error *err)
+{
+    (void)err;
+    if (request->by_id)
+        return fake_answer(request, sink);
+    if (fake_number(&request->wants[0].id) == 0 &&
+        !latch_wait_or_cancel(&source->go, request->until.cancel))
+        return -ECANCELED;
+    trove_sink_done(sink);
+    return 0;
+}
+
+/* Goal: who expects an id of one fetch does not wait for another, of which somebody else expects it. */
+static void stream__each_waits_for_its_own_fetch(void **state)
+{
+    struct trove_want one = want(1);
+    struct trove_fetch_options options = {.wants = &one, .want_count = 1};
+    struct trove_stream *behind_hanging, *stream;
+    struct trove_fetch *hanging, *fetch;
+    struct fake_source source;
+    struct trove *cache;
+
+    (void)state;
+    fake_source_init(&source, first_hangs);
+    cache = fake_open(&source, NULL);
+    hanging = start(cache, NULL);
+    latch_wait(&source.started);
+    assert_int_equal(trove_stream_open(cache, hanging, &behind_hanging, NULL), 0);
+    add(behind_hanging, 95, 1);
+    assert_int_equal(trove_fetch_start(cache, &options, NULL, &fetch, NULL), 0);
+    assert_int_equal(trove_stream_open(cache, fetch, &stream, NULL), 0);
+    add(stream, 95, 1);
+    assert_int_equal(trove_fetch_wait(fetch, NULL, NULL, NULL), 0);
+    take(stream, 1);
+    take(behind_hanging, 1);
+    assert_false(trove_fetch_is_done(hanging));
+    trove_stream_close(stream);
+    trove_stream_close(behind_hanging);
+    trove_fetch_free(fetch);
+    trove_fetch_free(hanging); /* cancels */
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
 struct takers {
     struct trove_stream *stream;
     atomic_uint taken, wrong;
@@ -363,6 +408,7 @@ int main(void)
         cmocka_unit_test(stream__beyond_flights_max),
         cmocka_unit_test(stream__first_half_before_the_second),
         cmocka_unit_test(stream__resolve_takes_parked_ids_along),
+        cmocka_unit_test(stream__each_waits_for_its_own_fetch),
         cmocka_unit_test(stream__many_threads),
         cmocka_unit_test(stream__close_drops_the_unsent),
         cmocka_unit_test(stream__survives_the_cache),
