@@ -218,7 +218,7 @@ static void start_thread(struct trove__reclaim *reclaim)
     if (trove__load_relaxed(&reclaim->thread_state) != THREAD_NONE ||
         !trove__cas_relaxed(&reclaim->thread_state, &none, THREAD_STARTING))
         return;
-    /* A start that fails is tried again by the next retirement. */
+    /* A start that fails is tried again by the next retirement or wake. */
     /* RELEASE [E2 thread]: pairs with ACQUIRE in trove__reclaim_stop(). */
     trove__store_release(&reclaim->thread_state,
                          create_thread(reclaim) == 0 ? THREAD_RUNNING : THREAD_NONE);
@@ -282,7 +282,9 @@ void trove__reclaim_memory(struct trove__reclaim *reclaim, struct trove__retired
 
 void trove__reclaim_wake(struct trove__reclaim *reclaim)
 {
-    if (trove__load_relaxed(&reclaim->work_wanted) != 0) /* RELAXED: whoever set it nudges */
+    /* RELAXED, both: whoever set it nudges. Without a thread it may be a forked parent's, or the start had failed. */
+    if (trove__load_relaxed(&reclaim->work_wanted) != 0 &&
+        trove__load_relaxed(&reclaim->thread_state) != THREAD_NONE)
         return;
     trove__store_seq_cst(&reclaim->work_wanted,
                          1); /* [E3 mood]: before nudge() looks at the mood */

@@ -244,8 +244,9 @@ int trove__unit_get(struct trove *cache, struct trove__unit **ret_unit)
         r = unit_create(flights, &fresh);
         if (r < 0)
             return r;
-        /* ACQ_REL [E1 unit]: hands over the new unit, and acquires one that was faster. */
-        if (trove__cas_acq_rel(&flights->unit, &unit, fresh))
+        /* SEQ_CST [E1 unit] [E2 closed]: hands over the new unit, and acquires one that was faster; before the look at
+         * `closed`. Pairs with own_unit(). */
+        if (trove__cas_seq_cst(&flights->unit, &unit, fresh))
             unit = fresh;
         else
             trove__unit_unref(fresh);

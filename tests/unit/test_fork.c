@@ -2,6 +2,7 @@
 /*
  * test_fork.c - a child of fork() reads what was cached, fetches anew, and leaves the parent's flights alone.
  */
+#include "core/cache_struct.h"
 #include "core/fetch_op.h"
 #include "core/process.h"
 #include "core/until.h"
@@ -125,14 +126,37 @@ static void fork__with_flights_under_way(void **state)
     assert_int_equal(trove_close(cache, NULL), 0);
 }
 
+static int has_no_reclaimer(void *context)
+{
+    (void)context;
+    trove__reclaim_wake(&cache->reclaim);
+    return trove__load_seq_cst(&cache->reclaim.thread_state) == 0;
+}
+
+/* Goal: a wish that the parent's reclaimer had not heard when it was left behind does not keep the child from starting its
+ * own, without which its table would not grow. */
+static void fork__with_a_wish_not_heard(void **state)
+{
+    struct trove_options options;
+
+    (void)state;
+    fake_options(&options);
+    assert_int_equal(trove_open(&options, &cache, NULL), 0);
+    /* As trove__reclaim_wake() leaves it before the thread looks. */
+    trove__store_seq_cst(&cache->reclaim.work_wanted, 1);
+    assert_int_equal(in_child(has_no_reclaimer, NULL), 0);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fork__changes_the_number),
 #ifndef __SANITIZE_THREAD__ /* it lets no child of several threads start one */
         cmocka_unit_test(fork__with_flights_under_way),
+        cmocka_unit_test(fork__with_a_wish_not_heard),
 #endif
     };
-    (void)fork__with_flights_under_way;
+    (void)fork__with_flights_under_way, (void)fork__with_a_wish_not_heard;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
