@@ -45,6 +45,7 @@ struct http {
 
     struct curl_slist *headers; /* of the request under way */
     struct trove__bytes zipped; /* its body */
+    bool is_get;                /* it asks for the advertisement, a short one */
     const char *type;           /* the content type its answer must have */
     uint64_t uploaded;
 
@@ -53,6 +54,7 @@ struct http {
     struct trove__bytes body; /* of the answer; start.. is not yet read */
     size_t start;
     bool paused;
+    bool endless; /* more came than an advertisement may have */
 };
 
 /* --- libcurl's callbacks ----------------------------------------------------------------------------------------- */
@@ -76,8 +78,10 @@ static size_t on_body(char *data, size_t unit, size_t count, void *context)
 
     learn_status(http);
     if (http->status == 200 && http->body.size - http->start >= BODY_MAX_BYTES) {
-        http->paused = true;
-        return CURL_WRITEFUNC_PAUSE;
+        /* A pause stops the peer, not what a few zipped bytes of his still become. */
+        http->endless = http->is_get;
+        http->paused = !http->is_get;
+        return http->is_get ? CURL_WRITEFUNC_ERROR : CURL_WRITEFUNC_PAUSE;
     }
     count_received(http, size);
     if (http->status != 200 && size > PAGE_MAX_BYTES - http->body.size)
@@ -204,6 +208,7 @@ static int describe(struct http *http, const void *body, size_t size, struct tro
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING,
                          NULL); /* packs are compressed as they are */
     }
+    http->is_get = body == NULL;
     http->type = body != NULL ? RESULT : ADVERTISEMENT;
     return 0;
 }
@@ -213,6 +218,8 @@ static int transfer_failed(const struct http *http, struct trove_error *err)
 {
     if (http->body.failed)
         return trove_error_set(err, -ENOMEM, "no memory for an answer");
+    if (http->endless)
+        return trove_error_set(err, -EFBIG, "the server advertises capabilities without end");
     return trove__curl_failed(&http->curl, err);
 }
 
@@ -226,7 +233,7 @@ static int exchange(struct http *http, struct trove_error *err)
     http->status = 0;
     http->header_bytes = http->uploaded = 0;
     http->start = 0;
-    http->paused = false;
+    http->paused = http->endless = false;
     trove__bytes_clear(&http->body);
     result = trove__curl_start(&http->curl, err);
     /* An error's page is read whole; of a good answer the first bytes are enough. */
