@@ -32,7 +32,7 @@ void trove__walk_limits_init(struct trove__walk_limits *limits)
 {
     limits->max_depth = 2048;
     limits->max_path = 64 << 10;
-    limits->max_paths = 200 * 1000 * 1000;
+    limits->max_paths = 32 * 1000 * 1000;
 }
 
 static int push_level(struct walk *walk, struct trove_object *tree, size_t base_length, bool all,

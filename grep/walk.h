@@ -49,7 +49,7 @@ struct trove__walk_limits {
         max_paths; /* paths seen in all: a tree of a few hundred bytes can name more than there are atoms */
 };
 
-void trove__walk_limits_init(struct trove__walk_limits *limits); /* 2048; 64 KiB; 200 million */
+void trove__walk_limits_init(struct trove__walk_limits *limits); /* 2048; 64 KiB; 32 million */
 
 /*
  * Walks the tree ROOT (borrow, pinned). Entries are borrowed for the call that gets them. Returns 0 at the end; what the
