@@ -58,8 +58,11 @@ static int wait_for(struct trove__channel *channel, int fd, short events, struct
 
         if (result < 0)
             return result;
-        if (fds[1].revents != 0)
+        if (fds[1].revents != 0) {
+            int64_t start = trove_now_ns();
             take_complaints(channel);
+            trove__io_waited(io, trove_now_ns() - start); /* who only complains keeps us waiting */
+        }
         if (fds[0].revents != 0)
             return 0;
     }
