@@ -2,6 +2,7 @@
 /*
  * test_resolve.c - resolve and resolve_many over a scripted source: one flight an id, each answer to whom it belongs.
  */
+#include "core/cache_struct.h"
 #include "fake_source.h"
 #include "support.h"
 #include <errno.h>
@@ -55,6 +56,89 @@ static void resolve__no_source(void **state)
     assert_int_equal(err.code, -ENOTSUP);
     assert_null(result.object);
     assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+static enum trove_overfull refuse(void *context, uint64_t used_bytes, uint64_t wanted_bytes)
+{
+    (void)context, (void)used_bytes, (void)wanted_bytes;
+    return TROVE_OVERFULL_ERROR;
+}
+
+/* Puts more than fits. Returns how many puts were refused. */
+static unsigned fill(struct trove *cache)
+{
+    unsigned refused = 0;
+
+    for (unsigned n = 0; n < 5000 && refused < 1000; n++) {
+        char text[256];
+        size_t size = fake_text(FAKE_OBJECTS + n, text, sizeof(text));
+        refused += trove_put(cache, TROVE_BLOB, text, size, NULL, NULL) == -ECACHE_OVERFULL;
+    }
+    return refused;
+}
+
+struct reader {
+    pthread_t thread;
+    struct latch inside, leave;
+};
+
+static void *stay_inside(void *context)
+{
+    struct reader *reader = context;
+
+    trove_read_lock();
+    latch_open(&reader->inside);
+    latch_wait(&reader->leave);
+    trove_read_unlock();
+    return NULL;
+}
+
+/* Goal: under every policy resolve hands over an object that did not fit, pinned and marked, and the cache stays within its
+ * bound. Method: under EVICT a reader that stays in its section holds up all that is evicted. */
+static void resolve__what_does_not_fit(void **state)
+{
+    (void)state;
+    for (int overfull = TROVE_OVERFULL_EVICT; overfull <= TROVE_OVERFULL_CALLBACK; overfull++) {
+        struct reader reader = {.inside = LATCH_INIT, .leave = LATCH_INIT};
+        bool fits = overfull == TROVE_OVERFULL_GROW;
+        const struct trove_oid id = fake_id(7);
+        struct trove_options options;
+        struct fake_source source;
+        struct trove_result result;
+        struct trove_stats stats;
+        struct trove *cache;
+
+        fake_options(&options);
+        options.max_bytes = 256 << 10;
+        options.overfull = (enum trove_overfull)overfull;
+        options.overfull_callback = refuse;
+        fake_source_init(&source, NULL);
+        cache = fake_open(&source, &options);
+        if (overfull == TROVE_OVERFULL_EVICT) {
+            assert_int_equal(pthread_create(&reader.thread, NULL, stay_inside, &reader), 0);
+            latch_wait(&reader.inside);
+        }
+        assert_int_equal(fill(cache) > 0, !fits);
+        if (overfull !=
+            TROVE_OVERFULL_EVICT) { /* what a growing table has left behind is free then */
+            assert_int_equal(trove__reclaim_stop(&cache->reclaim, NULL), 0);
+            assert_int_equal(fill(cache) > 0, !fits);
+        }
+        for (unsigned time = 1; time <= 2; time++) {
+            assert_int_equal(resolve(cache, 7, &result), 0);
+            assert_int_equal(result.uncached, !fits);
+            assert_int_equal(result.how, fits && time == 2 ? TROVE_HIT : TROVE_FETCHED);
+            assert_int_equal(trove_has(cache, &id), fits);
+            assert_int_equal(check_result(&result, 7), 0);
+            assert_int_equal(source.requests, fits ? 1 : time);
+        }
+        trove_stats(cache, &stats);
+        assert_true(fits || stats.used_bytes <= options.max_bytes);
+        latch_open(&reader.leave);
+        if (overfull == TROVE_OVERFULL_EVICT)
+            pthread_join(reader.thread, NULL);
+        assert_int_equal(trove_close(cache, NULL), 0);
+    }
 }
 
 struct crowd {
@@ -229,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resolve__miss_then_hit),
         cmocka_unit_test(resolve__no_source),
+        cmocka_unit_test(resolve__what_does_not_fit),
         cmocka_unit_test(resolve__one_id_many_threads),
         cmocka_unit_test(resolve__many_ids_gather),
         cmocka_unit_test(resolve_many__types_apart),
