@@ -106,6 +106,12 @@ int trove__curl_failed(const struct trove__curl *curl, struct trove_error *err)
     case CURLE_COULDNT_CONNECT:
         code = -ECONNREFUSED;
         break;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+        code = -ECONNRESET;
+        break;
     case CURLE_OPERATION_TIMEDOUT:
         code = -ETIMEDOUT;
         break;

@@ -244,8 +244,8 @@ static int exchange(struct http *http, struct trove_error *err)
     if (result < 0)
         return result;
     if (!http->curl.running && http->curl.result != CURLE_OK &&
-        (http->status == 0 || http->status == 200 || http->body.failed))
-        return transfer_failed(http, err);
+        (http->status == 0 || (http->status == 200 && http->body.size == 0) || http->body.failed))
+        return transfer_failed(http, err); /* what came before it broke is read first */
     learn_status(http);
     curl_easy_getinfo(http->curl.easy, CURLINFO_REQUEST_SIZE, &request);
     curl_easy_getinfo(http->curl.easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);

@@ -104,7 +104,7 @@ static void http__strange_answers(void **state)
            SAY("HTTP/1.1 200 OK\r\n" CAPS_TYPE "Content-Length: 14\r\n\r\n000eversion 2\n"));
     EXPECT(-EPROTO, "behind its end", 0, GET,
            SAY("HTTP/1.1 200 OK\r\n" CAPS_TYPE "Content-Length: 59\r\n\r\n" CAPS "0000"));
-    EXPECT(-EIO, "", 0, GET, CLOSE);
+    EXPECT(-ECONNRESET, "", 0, GET, CLOSE);
     EXPECT(-EIO, "HTTP/0.9", 0, GET, SAY("garbage\r\n\r\n"));
     EXPECT(0, "", 1, GET, SAY(GET_OK), POST,
            SAY("HTTP/1.1 200 OK\r\n" PACK_TYPE "Content-Length: 26\r\n\r\n" PACK));
@@ -114,9 +114,9 @@ static void http__answers_cut_short(void **state)
 {
     (void)state;
     /* Fewer bytes than announced; chunks without an end; all of them, and no end of the protocol's. */
-    EXPECT(-EIO, "", 1, GET, SAY(GET_OK), POST,
+    EXPECT(-ECONNRESET, "", 1, GET, SAY(GET_OK), POST,
            SAY("HTTP/1.1 200 OK\r\n" PACK_TYPE "Content-Length: 100\r\n\r\n" PACK));
-    EXPECT(-EIO, "", 1, GET, SAY(GET_OK), POST,
+    EXPECT(-ECONNRESET, "", 1, GET, SAY(GET_OK), POST,
            SAY("HTTP/1.1 200 OK\r\n" PACK_TYPE
                "Transfer-Encoding: chunked\r\n\r\nd\r\n000dpackfile\n\r\n"));
     EXPECT(
