@@ -110,6 +110,22 @@ char *peer_output(const char *format, ...)
     return text;
 }
 
+void peer_config(const char *dir, const char *format, ...)
+{
+    char path[256];
+    va_list args;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/gitconfig", dir);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    va_start(args, format);
+    vfprintf(file, format, args);
+    va_end(args);
+    fclose(file);
+    setenv("GIT_CONFIG_GLOBAL", path, 1);
+}
+
 void peer_make_repository(const char *dir, const char *name, const char *object_format)
 {
     peer_shell("set -e; cd '%s'; git init -q -b main --object-format=%s w; cd w;"

@@ -23,6 +23,9 @@ void peer_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What such a command prints, without the last newline. Own: free(). */
 char *peer_output(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Makes a text, written to a file in DIR, the user's configuration of git. */
+void peer_config(const char *dir, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* A bare repository DIR/NAME with three commits, a branch, an annotated tag; OBJECT_FORMAT is sha1 or sha256. */
 void peer_make_repository(const char *dir, const char *name, const char *object_format);
 

@@ -197,21 +197,6 @@ static void http__requests(void **state)
     assert_false(sent(&script, "Expect") || sent(&script, "Transfer-Encoding"));
 }
 
-static void write_config(const char *format, ...)
-{
-    char path[256];
-    va_list args;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/gitconfig", dir);
-    file = fopen(path, "we");
-    va_start(args, format);
-    vfprintf(file, format, args);
-    va_end(args);
-    fclose(file);
-    setenv("GIT_CONFIG_GLOBAL", path, 1);
-}
-
 static void http__configuration(void **state)
 {
     static const struct peer_step get[] = {GET, SAY("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"),
@@ -220,19 +205,20 @@ static void http__configuration(void **state)
     struct trove_error err;
 
     (void)state;
-    write_config("[http]\n\textraHeader = X-All: 1\n\tuserAgent = me/1\n"
-                 "[http \"http://127.0.0.1/\"]\n\textraHeader = X-Port: 1\n"
-                 "[http \"http://*.0.0.1:80/\"]\n\tuserAgent = no/1\n"
-                 "[http \"http://elsewhere/\"]\n\textraHeader = X-Other: 1\n");
+    peer_config(dir, "[http]\n\textraHeader = X-All: 1\n\tuserAgent = me/1\n"
+                     "[http \"http://127.0.0.1/\"]\n\textraHeader = X-Port: 1\n"
+                     "[http \"http://*.0.0.1:80/\"]\n\tuserAgent = no/1\n"
+                     "[http \"http://elsewhere/\"]\n\textraHeader = X-Other: 1\n");
     assert_int_equal(play(get, "", 0, &script, &err), -EIO);
     assert_true(sent(&script, "X-All: 1\r\n") && sent(&script, "User-Agent: me/1\r\n"));
     assert_false(sent(&script, "X-Port") || sent(&script, "X-Other"));
 
     peer_script_start(&script, get);
-    write_config("[http \"http://127.0.0.1:%u/\"]\n\textraHeader = X-Mine: 1\n"
-                 "[http \"http://127.0.0.1:%u/y\"]\n\textraHeader = X-Path: 1\n"
-                 "[url \"http://127.0.0.1:%u/\"]\n\tinsteadOf = short:\n",
-                 script.port, script.port, script.port);
+    peer_config(dir,
+                "[http \"http://127.0.0.1:%u/\"]\n\textraHeader = X-Mine: 1\n"
+                "[http \"http://127.0.0.1:%u/y\"]\n\textraHeader = X-Path: 1\n"
+                "[url \"http://127.0.0.1:%u/\"]\n\tinsteadOf = short:\n",
+                script.port, script.port, script.port);
     assert_int_equal(talk("short:x.git", 0, NULL, NULL, &err), -EIO);
     peer_script_stop(&script);
     assert_true(sent(&script, "GET /x.git/info/refs"));
@@ -276,7 +262,7 @@ static void http__redirects_refused(void **state)
     redirect_to("http://-x/y" TAIL, "", &script, -EINVAL, "'-'");
     redirect_to("/x.git" TAIL, "", &script, -EIO, "HTTP 302"); /* in circles */
     assert_true(script.connections <= 11);
-    write_config("[http]\n\tfollowRedirects = false\n");
+    peer_config(dir, "[http]\n\tfollowRedirects = false\n");
     redirect_to("http://127.0.0.1:1/x" TAIL, "", &script, -EIO, "followRedirects");
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
 }
@@ -295,7 +281,7 @@ static void http__redirect_to_another_port(void **state)
 
     (void)state;
     peer_shell("printf '127.0.0.1\\tFALSE\\t/\\tFALSE\\t0\\tbiscuit\\tsecret\\n' >%s/cookies", dir);
-    write_config("[http]\n\textraHeader = X-Secret: 1\n\tcookieFile = %s/cookies\n", dir);
+    peer_config(dir, "[http]\n\textraHeader = X-Secret: 1\n\tcookieFile = %s/cookies\n", dir);
     peer_script_start(&target, target_steps);
     steps[1].size = (size_t)snprintf(answer, sizeof(answer),
                                      "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:%u/new" TAIL
@@ -397,9 +383,10 @@ static void http__names_and_passwords(void **state)
     /* A helper that logs what it is told. */
     snprintf(log, sizeof(log), "%s/log", dir);
     for (int good = 0; good < 2; good++) {
-        write_config("[credential]\n\thelper = \"!f() { cat >>'%s'; echo \\\"--$1\\\" >>'%s';"
-                     " test $1 = get && echo username=me && echo password=%s; }; f\"\n",
-                     log, log, good ? "s3cret" : "wr0ng");
+        peer_config(dir,
+                    "[credential]\n\thelper = \"!f() { cat >>'%s'; echo \\\"--$1\\\" >>'%s';"
+                    " test $1 = get && echo username=me && echo password=%s; }; f\"\n",
+                    log, log, good ? "s3cret" : "wr0ng");
         snprintf(url, sizeof(url), "%sone.git", peer.url);
         peer_shell("rm -f '%s'", log);
         assert_int_equal(trove__session_open(url, &options, NULL, &session, &err),
@@ -436,11 +423,11 @@ static void http__certificates(void **state)
     snprintf(url, sizeof(url), "%sone.git", peer.url);
     assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), -EIO);
     assert_non_null(strstr(err.message, "certificate"));
-    write_config("[http \"%s\"]\n\tsslCAInfo = %s\n", peer.url, peer.ca);
+    peer_config(dir, "[http \"%s\"]\n\tsslCAInfo = %s\n", peer.url, peer.ca);
     if (trove__session_open(url, &options, NULL, &session, &err) != 0)
         fail_msg("%s", err.message);
     trove__session_close(session);
-    write_config("[http]\n\tsslVerify = false\n");
+    peer_config(dir, "[http]\n\tsslVerify = false\n");
     assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), 0);
     trove__session_close(session);
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);

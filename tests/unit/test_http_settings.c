@@ -62,21 +62,6 @@ static int talk_to(const struct peer_step *steps, struct peer_script *script,
     return result;
 }
 
-static void write_config(const char *format, ...)
-{
-    char path[256];
-    va_list args;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/gitconfig", dir);
-    file = fopen(path, "we");
-    va_start(args, format);
-    vfprintf(file, format, args);
-    va_end(args);
-    fclose(file);
-    setenv("GIT_CONFIG_GLOBAL", path, 1);
-}
-
 /* --- proxies ----------------------------------------------------------------------------------------------------- */
 
 static const struct peer_step whole[] = {GET, SAY(GET_OK), LS_REFS, SAY(REFS_OK), CLOSE};
@@ -102,7 +87,7 @@ static void settings__a_proxy(void **state)
         if (variables[i] != NULL)
             set_proxy(variables[i], "", proxy.port);
         else
-            write_config("[http]\n\tproxy = http://127.0.0.1:%u\n", proxy.port);
+            peer_config(dir, "[http]\n\tproxy = http://127.0.0.1:%u\n", proxy.port);
         if (talk("http://repository.invalid/x.git", NULL, &err) != 0)
             fail_msg("%s", err.message);
         peer_script_stop(&proxy);
@@ -129,7 +114,7 @@ static void settings__not_that_proxy(void **state)
     setenv("no_proxy", "", 1);
 
     peer_script_start(&server, whole);
-    write_config("[http]\n\tproxy = http://127.0.0.1:%u\n", server.port);
+    peer_config(dir, "[http]\n\tproxy = http://127.0.0.1:%u\n", server.port);
     assert_int_equal(talk("http://repository.invalid/x.git", NULL, &err), 0);
     peer_script_stop(&server);
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
@@ -178,7 +163,7 @@ static void settings__low_speed(void **state)
     struct trove_error err;
 
     (void)state;
-    write_config("[http]\n\tlowSpeedLimit = 12345\n\tlowSpeedTime = 1\n");
+    peer_config(dir, "[http]\n\tlowSpeedLimit = 12345\n\tlowSpeedTime = 1\n");
     assert_int_equal(talk_to(drips, &script, &err), -ETIMEDOUT);
     if (strstr(err.message, "12345 bytes a second for 1 seconds") == NULL)
         fail_msg("%s", err.message);
