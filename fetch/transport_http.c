@@ -513,6 +513,9 @@ static void http_close(struct trove__transport *transport, bool polite)
     struct http *http = (struct http *)transport;
 
     (void)polite;
+    if (http->curl.easy !=
+        NULL) /* it tells of progress once more at its end, when the last call's io is gone */
+        curl_easy_setopt(http->curl.easy, CURLOPT_NOPROGRESS, 1L);
     trove__curl_close(&http->curl);
     curl_slist_free_all(http->headers);
     trove__credential_clear(&http->credential);
