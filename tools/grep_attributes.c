@@ -26,7 +26,7 @@ struct trove__grep_attributes {
 /* Appends the file PATH. 1; 0 if it is not there; -ENOMEM. FLAGS: O_NOFOLLOW for files of a work tree. */
 static int read_file(const char *path, int flags, struct trove__text *out)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags); /* a FIFO is not waited for */
     struct stat status;
     char buffer[4096];
     ssize_t got;

@@ -410,6 +410,16 @@ static void tool__sizes_in_little_memory(void **state)
     assert_in_range(used.ru_maxrss, 1, 96 << 10); /* KiB; the blobs are 156 MiB */
 }
 
+/* Goal: a FIFO in the place of a file of attributes is not waited for. */
+static void tool__attributes_that_are_no_file(void **state)
+{
+    (void)state;
+    peer_shell("git clone -q '%s' '%s/tree' && cd '%s/tree' && rm -f .gitattributes && "
+               "mkfifo .gitattributes",
+               url, root, root);
+    expect(run("-C '%s/tree' grep -q one HEAD", root), 0, "");
+}
+
 /* --- progress ---------------------------------------------------------------------------------------------------- */
 
 /* A grep whose server waits for gate NAME; standard error is a terminal or the file err. */
@@ -511,6 +521,7 @@ int main(void)
         cmocka_unit_test(tool__hostile_words),
         cmocka_unit_test(tool__no_password_in_messages),
         cmocka_unit_test(tool__sizes_in_little_memory),
+        cmocka_unit_test(tool__attributes_that_are_no_file),
         cmocka_unit_test(tool__progress_only_on_a_terminal),
     };
 
