@@ -47,7 +47,7 @@ struct config {
 
 /* One row of the report: git with some number of threads, or trove with some hash. */
 struct kind {
-    char name[40];
+    char name[48];
     const char *git; /* NULL: trove */
     int threads;     /* 0: git's own choice */
     const struct trove_hash *hash;
