@@ -95,7 +95,8 @@ static void add(struct bytes *bytes, const char *data, size_t size)
         bytes->capacity = (bytes->size + size) * 2 + 64;
         bytes->data = realloc(bytes->data, bytes->capacity);
     }
-    memcpy(bytes->data + bytes->size, data, size);
+    if (size > 0)
+        memcpy(bytes->data + bytes->size, data, size);
     bytes->size += size;
 }
 
