@@ -19,7 +19,7 @@
  * EDGES      E1 push    push_nodes() release -> detach() acquire   the nodes
  *            E2 work    push: stack, then `work`, then `idle` seq_cst -> fetch thread: `idle`, then `work`, then stack seq_cst
  * PROGRESS   push is lock-free but for starting a thread, which the C library does.
- * LIMITS     A thread that starts the first fetch thread and stops in between is waited for 10 ms, then another caller does.
+ * LIMITS     A thread that starts the first fetch thread and stops before it has, is waited for 10 ms, then another does.
  * TESTS      tests/unit/test_gather.c, tests/stress/test_flight_stress.c
  */
 #include "core/gather.h"
@@ -77,7 +77,7 @@ static int start_fetcher(struct trove__unit *unit)
 {
     struct trove__gather *gather = &unit->gather;
     int64_t now = trove_now_ns();
-    long starting;
+    long starting, mine = now + STARTING_NS;
     int r;
 
     /* RELAXED all: a thread too many ends at once, one too few is started by the next caller. */
@@ -85,11 +85,11 @@ static int start_fetcher(struct trove__unit *unit)
         trove__load_relaxed(&gather->fetchers) >= gather->fetchers_max)
         return 0;
     starting = trove__load_relaxed(&gather->starting);
-    if (now < starting || !trove__cas_relaxed(&gather->starting, &starting, now + STARTING_NS))
+    if (now < starting || !trove__cas_relaxed(&gather->starting, &starting, mine))
         return 0;
     r = trove__unit_start_thread(unit, fetcher_main);
-    if (r < 0)
-        trove__store_relaxed(&gather->starting, 0);
+    /* A thread that was created will begin, however late; unless it has, which starting says, or others tried meanwhile. */
+    trove__cas_relaxed(&gather->starting, &mine, r < 0 ? 0 : LONG_MAX);
     /* Without a further thread the ones that run do the work. */
     return trove__load_relaxed(&gather->fetchers) > 0 ? 0 : r;
 }

@@ -6,6 +6,7 @@
 #include "core/unit.h"
 #include "fake_source.h"
 #include "support.h"
+#include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -49,6 +50,44 @@ long syscall(long number, ...)
         return result;
     errno = (int)-result;
     return -1;
+}
+#endif
+
+#ifdef COUNTS_SYSCALLS
+/* Threads that are created but do not begin, as on a machine that has no time for them. */
+static atomic_bool holds_threads;
+static atomic_uint threads_created;
+static struct latch may_begin = LATCH_INIT;
+
+struct held_thread {
+    void *(*main)(void *argument);
+    void *argument;
+};
+
+static void *begin_held(void *argument)
+{
+    struct held_thread held = *(struct held_thread *)argument;
+
+    free(argument);
+    latch_wait(&may_begin);
+    return held.main(held.argument);
+}
+
+/* Takes the place of the C library's. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *),
+                   void *argument)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+    struct held_thread *held;
+
+    memcpy(&real, &symbol, sizeof(real));
+    if (!atomic_load(&holds_threads))
+        return real(thread, attributes, main, argument);
+    atomic_fetch_add(&threads_created, 1);
+    held = malloc(sizeof(*held));
+    *held = (struct held_thread){main, argument};
+    return real(thread, attributes, begin_held, held);
 }
 #endif
 
@@ -340,6 +379,30 @@ static void gather__none_is_overtaken_for_ever(void **state)
 
 /* --- system calls --------------------------------------------------------------------------------------------------------- */
 
+/* Goal: a fetch thread that is slow to begin is waited for; no thread after thread is started meanwhile. */
+static void gather__one_thread_is_enough(void **state)
+{
+#ifdef COUNTS_SYSCALLS
+    const struct trove_oid id = fake_id(1);
+    struct trove_until soon;
+    struct trove_result result;
+
+    (void)state;
+    begin(NULL, NULL);
+    atomic_store(&holds_threads, true);
+    soon = trove_until_ms(60, NULL);
+    assert_int_equal(trove_resolve(cache, &id, TROVE_BLOB, &soon, &result, NULL), -ETIMEDOUT);
+    atomic_store(&holds_threads, false);
+    latch_open(&may_begin);
+    assert_int_equal(threads_created, 1);
+    assert_int_equal(resolve(1, TROVE_BLOB), 0);
+    end();
+#else
+    (void)state;
+    skip();
+#endif
+}
+
 /* Goal: flights that nobody sleeps on are answered without a futex call each; a hit makes none at all. */
 static void gather__no_wake_without_a_sleeper(void **state)
 {
@@ -386,6 +449,7 @@ int main(void)
         cmocka_unit_test(gather__order),
         cmocka_unit_test(gather__none_is_overtaken_for_ever),
         cmocka_unit_test(gather__no_wake_without_a_sleeper),
+        cmocka_unit_test(gather__one_thread_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
