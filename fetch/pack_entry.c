@@ -264,7 +264,8 @@ static int begin_data(struct trove__pack_reader *reader, struct trove_error *err
         if (r <= 0)
             return r;
     }
-    if (is_credible(current->header.size, size)) {
+    /* Once allocated it was credible, by more bytes than end with this chunk. */
+    if (current->allocated || is_credible(current->header.size, size)) {
         if (better_wait(reader, trove__spool_total(reader->spool) - parser->at))
             return -EAGAIN;
         current->inflating = TROVE__PACK_INTO_OUT;
