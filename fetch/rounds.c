@@ -30,7 +30,7 @@ struct trove__rounds {
     size_t limit;         /* ids in one batch; shrinks when the server refuses without a name */
     size_t pass_arrived;  /* in this pass */
     size_t batch_arrived; /* in this batch */
-    unsigned pass, breaks;
+    unsigned pass, breaks, barren;
     bool alone; /* this pass sends single ids */
 };
 
@@ -163,7 +163,9 @@ void trove__rounds_answered(struct trove__rounds *rounds)
 
 bool trove__rounds_broke_off(struct trove__rounds *rounds)
 {
-    return rounds->batch_arrived > 0 && ++rounds->breaks < TROVE__ROUNDS_MAX;
+    /* One that brought nothing may have met a server that restarts; two in a row have not. */
+    rounds->barren = rounds->batch_arrived > 0 ? 0 : rounds->barren + 1;
+    return rounds->barren < 2 && ++rounds->breaks < TROVE__ROUNDS_MAX;
 }
 
 bool trove__rounds_refused(struct trove__rounds *rounds, const struct trove_oid *id)

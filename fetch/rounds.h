@@ -27,8 +27,8 @@ size_t trove__rounds_next(struct trove__rounds *rounds, const struct trove_oid *
 
 /* Its answer has ended and was verified. */
 void trove__rounds_answered(struct trove__rounds *rounds);
-/* Its answer broke off. Returns true if the rest may be asked for again: it brought something, and it has not happened too
- * often. */
+/* Its answer broke off. Returns true if the rest may be asked for again: this one or the one before it brought something,
+ * and it has not happened too often. */
 bool trove__rounds_broke_off(struct trove__rounds *rounds);
 /* The server refused it because of ID. Returns false if ID is not in the batch, and changes nothing. */
 bool trove__rounds_refused(struct trove__rounds *rounds, const struct trove_oid *id);

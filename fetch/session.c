@@ -76,6 +76,11 @@ static int not_a_frame(const struct trove__session *session, struct trove_error 
     return trove_error_set(err, -EPROTO, "the server does not speak git's protocol: '%s'", shown);
 }
 
+static bool is_end(ssize_t result)
+{
+    return result == -ECONNRESET || result == -EPIPE;
+}
+
 /* More bytes behind those that are there. Returns their count, 0 at the end. */
 static ssize_t fill(struct trove__session *session, struct trove__io *io, struct trove_error *err)
 {
@@ -92,7 +97,7 @@ static ssize_t fill(struct trove__session *session, struct trove__io *io, struct
         session->end += (size_t)got;
         session->answered = true;
     }
-    session->ended = got == 0 || got == -ECONNRESET || got == -EPIPE || got == -EIO;
+    session->ended = got == 0 || got == -EIO || is_end(got);
     return got;
 }
 
@@ -143,8 +148,10 @@ static int send_command(struct trove__session *session, const struct trove_until
     session->answered = session->ended = false;
     session->said.code = 0;
     trove__add_relaxed(&session->counters.round_trips, 1);
-    return session->transport->ops->send(session->transport, session->request.data,
-                                         session->request.size, io, err);
+    int result = session->transport->ops->send(session->transport, session->request.data,
+                                               session->request.size, io, err);
+    session->ended = is_end(result);
+    return result;
 }
 
 /* Ends a command: after a failure only a stateless connection may be used again. */
@@ -357,7 +364,7 @@ bool trove__session_is_gone(const struct trove__session *session)
 
 bool trove__session_broke_off(const struct trove__session *session)
 {
-    return session->ended && session->answered;
+    return session->ended && (session->answered || session->said.code == 0);
 }
 
 const char *trove__session_said(const struct trove__session *session)

@@ -69,7 +69,7 @@ bool trove__session_usable(const struct trove__session *session);
 /* True when the connection ended instead of answering the last command: one that was idle before may have died then,
  * which says nothing about the command. */
 bool trove__session_is_gone(const struct trove__session *session);
-/* True when it ended in the middle of the last command's answer. */
+/* True when it ended in the middle of the last command's answer, or before it without a word of the server. */
 bool trove__session_broke_off(const struct trove__session *session);
 /* What the server itself said against the last fetch, and nothing of ours (such as the address, which may hold any word);
  * "": nothing. Borrowed until the next command. */

@@ -290,10 +290,9 @@ static void asking__words_of_the_address(void **state)
         assert_int_equal(count, 20);
         assert_int_equal(source_peer_resolve(&peer, wants, count, statuses), 0);
         for (size_t i = 0; i < count; i++)
-            assert_int_equal(statuses[i], -EIO);
+            assert_int_equal(statuses[i], -ECONNRESET);
         trove_git_stats(peer.git, &stats);
-        assert_in_range(stats.requests, 1,
-                        2); /* once more where the connection may have been dead before */
+        assert_in_range(stats.requests, 2, 3); /* once more, and where a connection had died */
         free(wants);
         source_peer_close(&peer);
     }
@@ -355,7 +354,8 @@ static void asking__progress_is_made_printable(void **state)
     trove_git_close(git);
     assert_int_equal(trove_close(cache, NULL), 0);
     peer_script_stop(&script);
-    assert_string_equal(said.text, "?[2J\xc2???? 50%\r100%\n");
+    /* A break that brought nothing is tried once more. */
+    assert_string_equal(said.text, "?[2J\xc2???? 50%\r100%\n?[2J\xc2???? 50%\r100%\n");
     assert_null(memmem(script.request, script.request_size, "no-progress", 11));
 }
 

@@ -172,7 +172,7 @@ static void rounds__refusals_without_a_name_halve_the_batch(void **state)
                     8 + 256); /* found by halving; what follows goes in small batches */
 }
 
-/* Goal: an answer that broke off is asked for again, without what it brought; one that brought nothing is not. */
+/* Goal: an answer that broke off is asked for again, without what it brought; when two in a row brought nothing, not. */
 static void rounds__broken_off_answers_go_on(void **state)
 {
     struct trove__rounds *rounds = make(WANTS);
@@ -190,11 +190,28 @@ static void rounds__broken_off_answers_go_on(void **state)
     }
     n = trove__rounds_next(rounds, &ids);
     assert_int_equal(n, left);
-    assert_false(trove__rounds_broke_off(rounds)); /* nothing came */
-    assert_int_equal(trove__rounds_next(rounds, &ids), left);
     struct trove_oid last = ids[0];
     trove__rounds_arrived(rounds, &last);
     assert_false(trove__rounds_broke_off(rounds)); /* too often */
+    trove__rounds_destroy(rounds);
+}
+
+static void rounds__two_barren_breaks_end_it(void **state)
+{
+    struct trove__rounds *rounds = make(WANTS);
+    const struct trove_oid *ids;
+
+    (void)state;
+    assert_int_equal(trove__rounds_next(rounds, &ids), WANTS);
+    assert_true(trove__rounds_broke_off(rounds));
+    assert_int_equal(trove__rounds_next(rounds, &ids), WANTS);
+    struct trove_oid first = ids[0];
+    trove__rounds_arrived(rounds, &first);
+    assert_true(trove__rounds_broke_off(rounds)); /* something came: the count begins again */
+    assert_int_equal(trove__rounds_next(rounds, &ids), WANTS - 1);
+    assert_true(trove__rounds_broke_off(rounds));
+    assert_int_equal(trove__rounds_next(rounds, &ids), WANTS - 1);
+    assert_false(trove__rounds_broke_off(rounds));
     trove__rounds_destroy(rounds);
 }
 
@@ -233,6 +250,7 @@ int main(void)
         cmocka_unit_test(rounds__bogus_ids_are_taken_out),
         cmocka_unit_test(rounds__refusals_without_a_name_halve_the_batch),
         cmocka_unit_test(rounds__broken_off_answers_go_on),
+        cmocka_unit_test(rounds__two_barren_breaks_end_it),
         cmocka_unit_test(rounds__one_id_asked_twice_counts_once),
         cmocka_unit_test(rounds__the_last_want_leaves_first),
     };
