@@ -174,3 +174,16 @@ int trove__revision_step(const char **at, struct trove__revision_step *ret_step,
     *ret_step = step;
     return 0;
 }
+
+const char *trove__revision_path(const char *revision)
+{
+    unsigned braces = 0;
+
+    for (; *revision != '\0'; revision++) {
+        if (*revision == ':' && braces == 0)
+            return revision + 1;
+        braces += *revision == '{';
+        braces -= *revision == '}' && braces != 0;
+    }
+    return NULL;
+}

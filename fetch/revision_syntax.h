@@ -48,6 +48,9 @@ int trove__revision_base(enum trove_algo algo, const char *revision,
 int trove__revision_step(const char **at, struct trove__revision_step *ret_step,
                          struct trove_error *err);
 
+/* The path of `REV:path` in REVISION, or NULL if it has none: a colon in braces does not count. Borrowed. */
+const char *trove__revision_path(const char *revision);
+
 /* True if NAME (LENGTH bytes) may be asked for as a ref, or as the end of one. */
 bool trove__ref_name_ok(const char *name, size_t length);
 

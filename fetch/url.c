@@ -294,7 +294,7 @@ static int parse_scp(struct trove__url *url, const char *text, struct trove_erro
     return result < 0 ? result : take(colon, strlen(colon), false, &url->path);
 }
 
-static bool is_local(const char *text)
+bool trove__url_is_path(const char *text)
 {
     size_t colon = strcspn(text, ":"), slash = strcspn(text, "/");
 
@@ -320,7 +320,7 @@ static int parse(struct trove__url *url, const char *text, struct trove_error *e
     }
     if (name_length(text, "::") > 0) /* runs a program that the address names: never */
         return refuse(err, "a transport helper (name::address)");
-    url->scheme = is_local(text) ? TROVE__LOCAL : TROVE__SSH;
+    url->scheme = trove__url_is_path(text) ? TROVE__LOCAL : TROVE__SSH;
     if (url->scheme == TROVE__LOCAL)
         return take(text, strlen(text), false, &url->path);
     return parse_scp(url, text, err);

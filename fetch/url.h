@@ -26,6 +26,9 @@ struct trove__url {
     bool moved;                                 /* a redirect led to another host, port or scheme */
 };
 
+/* True for the path of a folder here: no scheme, no host before a colon. TEXT may be any. */
+bool trove__url_is_path(const char *text);
+
 /* Takes TEXT apart as git does. *RET is own: trove__url_clear(). Returns 0, -EINVAL (refused; *ERR says why), -ENOMEM. */
 int trove__url_parse(const char *text, struct trove__url *ret, struct trove_error *err);
 void trove__url_clear(struct trove__url *url); /* all zero is fine */

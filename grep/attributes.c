@@ -15,6 +15,12 @@ struct folder {
     struct trove__attribute_rules rules;
 };
 
+/* A rule whose states are being gone through, from the last to the first. */
+struct step {
+    const struct trove__attribute_rule *rule;
+    size_t left;
+};
+
 struct driver {
     char *name; /* own */
     enum trove__content content;
@@ -35,6 +41,7 @@ struct trove__attributes {
     /* Of the question under way: a slot for each name. */
     const struct trove__attribute_state **values;
     const struct trove__attribute_rule **macros;
+    struct step *steps; /* one more */
     size_t value_capacity;
 };
 
@@ -74,6 +81,7 @@ void trove__attributes_destroy(struct trove__attributes *attributes)
     trove__free(attributes->folder);
     trove__free(attributes->values);
     trove__free(attributes->macros);
+    trove__free(attributes->steps);
     trove__free(attributes);
 }
 
@@ -170,7 +178,7 @@ static int reset_values(struct trove__attributes *attributes)
 
     if (count > attributes->value_capacity) {
         void *values = trove__realloc(attributes->values, count * sizeof(*attributes->values));
-        void *macros;
+        void *macros, *steps;
         if (values == NULL)
             return -ENOMEM;
         attributes->values = values;
@@ -178,6 +186,10 @@ static int reset_values(struct trove__attributes *attributes)
         if (macros == NULL)
             return -ENOMEM;
         attributes->macros = macros;
+        steps = trove__realloc(attributes->steps, (count + 1) * sizeof(*attributes->steps));
+        if (steps == NULL)
+            return -ENOMEM;
+        attributes->steps = steps;
         attributes->value_capacity = count;
     }
     memset(attributes->values, 0, count * sizeof(*attributes->values));
@@ -195,16 +207,28 @@ static void define_macros(struct trove__attributes *attributes,
     }
 }
 
-/* What is known already stays. Each name is filled once, so the recursion through macros ends. */
+/* What is known already stays. Each name is filled once, so the way down through macros ends, and no longer than there
+ * are names: macros of macros are as many as a file likes, so the way is not on the C stack. */
 static void fill(struct trove__attributes *attributes, const struct trove__attribute_rule *rule)
 {
-    for (size_t i = rule->count; i-- > 0;) {
-        const struct trove__attribute_state *state = &rule->states[i];
+    struct step *steps = attributes->steps;
+    size_t depth = 1;
+
+    steps[0] = (struct step){rule, rule->count};
+    while (depth > 0) {
+        const struct trove__attribute_state *state;
+
+        if (steps[depth - 1].left == 0) {
+            depth--;
+            continue;
+        }
+        state = &steps[depth - 1].rule->states[--steps[depth - 1].left];
         if (attributes->values[state->number] != NULL)
             continue;
         attributes->values[state->number] = state;
-        if (state->value == TROVE__ATTRIBUTE_TRUE && attributes->macros[state->number] != NULL)
-            fill(attributes, attributes->macros[state->number]);
+        rule = attributes->macros[state->number];
+        if (state->value == TROVE__ATTRIBUTE_TRUE && rule != NULL)
+            steps[depth++] = (struct step){rule, rule->count};
     }
 }
 
@@ -224,9 +248,10 @@ static void ask(struct trove__attributes *attributes, const struct trove__attrib
     }
 }
 
-static enum trove__content content_of(const struct trove__attributes *attributes)
+/* STATE: of the attribute `diff`, or NULL. */
+static enum trove__content content_of(const struct trove__attributes *attributes,
+                                      const struct trove__attribute_state *state)
 {
-    const struct trove__attribute_state *state = attributes->values[0];
     const char *name = "default"; /* a driver like others, for all that have none */
 
     if (state != NULL && state->value == TROVE__ATTRIBUTE_TRUE)
@@ -245,8 +270,13 @@ static enum trove__content content_of(const struct trove__attributes *attributes
 int trove__attributes_content(struct trove__attributes *attributes, const char *path,
                               enum trove__content *ret)
 {
-    int r = go_to(attributes, path);
+    int r;
 
+    if (path == NULL) {
+        *ret = content_of(attributes, NULL);
+        return 0;
+    }
+    r = go_to(attributes, path);
     if (r == 0)
         r = reset_values(attributes);
     if (r < 0)
@@ -259,6 +289,6 @@ int trove__attributes_content(struct trove__attributes *attributes, const char *
     for (size_t i = attributes->folder_count; i-- > 0;)
         ask(attributes, &attributes->folders[i].rules, path, attributes->folders[i].length);
     ask(attributes, &attributes->first, path, 0);
-    *ret = content_of(attributes);
+    *ret = content_of(attributes, attributes->values[0]);
     return 0;
 }

@@ -33,7 +33,8 @@ int trove__attributes_add(struct trove__attributes *attributes, enum trove__attr
 int trove__attributes_set_driver(struct trove__attributes *attributes, const char *name,
                                  size_t length, enum trove__content content);
 
-/* What the file PATH (NUL-terminated, from the top) is. 0 or -ENOMEM. One thread at a time; quick for paths in order. */
+/* What the file PATH (NUL-terminated, from the top; NULL: it has none, and is what files of no driver are) is. 0 or
+ * -ENOMEM. One thread at a time; quick for paths in order. */
 int trove__attributes_content(struct trove__attributes *attributes, const char *path,
                               enum trove__content *ret);
 

@@ -27,6 +27,8 @@ enum {
 struct trove__pathspec_options {
     const char *
         prefix; /* the folder that relative specs begin in, "" or with a slash at its end. NULL: "" */
+    const char
+        *root; /* of the work tree, absolute: specs may begin with it. NULL: none may be absolute */
     const char *repository; /* for the message about specs that lead outside */
     unsigned allowed;       /* magic that this command knows */
     bool no_wildcards;      /* * ? [ and \ stand for themselves */
@@ -42,6 +44,10 @@ int trove__pathspec_parse(const char *const *specs, size_t count,
                           const struct trove__pathspec_options *options,
                           struct trove__pathspec **ret, struct trove_error *err);
 void trove__pathspec_destroy(struct trove__pathspec *pathspec); /* NULL is fine */
+
+/* Cleans PATH in place: no empty and no `.` component, each `..` takes one away. A slash at the end stays. *PREFIX (NULL:
+ * nobody asks) shrinks when `..` eats into the first bytes. False when the path leads above its root. */
+bool trove__pathspec_clean(char *path, size_t *prefix);
 
 enum trove__interest {
     TROVE__INTEREST_NO,

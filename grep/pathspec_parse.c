@@ -175,11 +175,7 @@ static int parse_element(const char *spec, const struct trove__pathspec_options 
     return 0;
 }
 
-/*
- * Cleans PATH in place: no empty and no `.` component, each `..` takes one away. A slash at the end stays. *PREFIX
- * shrinks when `..` eats into the first bytes. Returns false when it leads above its root.
- */
-static bool clean_path(char *path, size_t *prefix)
+bool trove__pathspec_clean(char *path, size_t *prefix)
 {
     size_t done = 0;
 
@@ -191,7 +187,7 @@ static bool clean_path(char *path, size_t *prefix)
                 return false;
             for (done--; done > 0 && path[done - 1] != '/';)
                 done--;
-            if (*prefix > done)
+            if (prefix != NULL && *prefix > done)
                 *prefix = done;
         } else if (length > 0 && !(length == 1 && at[0] == '.')) {
             memmove(path + done, at, length);
@@ -203,6 +199,32 @@ static bool clean_path(char *path, size_t *prefix)
     }
     path[done] = '\0';
     return true;
+}
+
+/* An absolute PATH, cleaned, as it is written from the root. False when it leads elsewhere. */
+static bool strip_root(char *path, const char *root)
+{
+    size_t length;
+
+    if (root == NULL || !trove__pathspec_clean(path, NULL))
+        return false;
+    root += *root == '/';
+    length = strlen(root);
+    if (strncmp(path, root, length) != 0 || (path[length] != '/' && path[length] != '\0'))
+        return false;
+    length += path[length] == '/';
+    memmove(path, path + length, strlen(path + length) + 1);
+    return true;
+}
+
+/* Makes PATH, whose first *PREFIX bytes the user did not type, one that is written from the root. */
+static bool settle_path(char *path, const char *root, size_t *prefix)
+{
+    if (path[*prefix] != '/')
+        return trove__pathspec_clean(path, prefix);
+    memmove(path, path + *prefix, strlen(path + *prefix) + 1);
+    *prefix = 0;
+    return strip_root(path, root);
 }
 
 /* The path of ELEMENT in SPEC, below the prefix and cleaned, unless magic says that it is neither. */
@@ -220,7 +242,7 @@ static int place_path(const char *word, const struct element *element,
         return -ENOMEM;
     memcpy(spec->path, prefix, prefix_length);
     strcpy(spec->path + prefix_length, element->path);
-    if (!as_typed && (element->path[0] == '/' || !clean_path(spec->path, &spec->prefix)))
+    if (!as_typed && !settle_path(spec->path, options->root, &spec->prefix))
         return trove_error_set(err, -EINVAL, "%s: '%s' is outside repository at '%s'", word,
                                element->path,
                                options->repository != NULL ? options->repository : "");

@@ -4,6 +4,7 @@
  */
 #include "pattern.h"
 #include "core/memory.h"
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -101,13 +102,30 @@ static bool contains(const char *bytes, size_t size, const char *text)
     return memmem(bytes, size, text, strlen(text)) != NULL;
 }
 
+/* `(?-m)` and `(?^)` make `^` the start of the text that is searched, without any looking behind. */
+static bool may_unset_multiline(const char *bytes, size_t size)
+{
+    for (size_t at = 0; at + 2 < size; at++) {
+        if (bytes[at] != '(' || bytes[at + 1] != '?')
+            continue;
+        for (size_t i = at + 2; i < size; i++) {
+            if (bytes[i] == '-' || bytes[i] == '^')
+                return true;
+            if (!isascii((unsigned char)bytes[i]) || !isalpha((unsigned char)bytes[i]))
+                break;
+        }
+    }
+    return false;
+}
+
 /* Whether a search of a -P pattern sees nothing of what stands before the place where it starts. */
 static bool looks_only_ahead(const struct trove__pattern *pattern)
 {
     uint32_t behind = 1;
 
     pcre2_pattern_info(pattern->code, PCRE2_INFO_MAXLOOKBEHIND, &behind);
-    return behind == 0 && !contains(pattern->bytes, pattern->size, "\\G") &&
+    return behind == 0 && !may_unset_multiline(pattern->bytes, pattern->size) &&
+           !contains(pattern->bytes, pattern->size, "\\G") &&
            !contains(pattern->bytes, pattern->size, "\\K") &&
            !contains(pattern->bytes, pattern->size, "(*") &&
            !contains(pattern->bytes, pattern->size, "(?C");

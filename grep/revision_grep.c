@@ -10,6 +10,7 @@
 #include "fetch/plan.h"
 #include "grep/census.h"
 #include "grep/quote.h"
+#include "grep/relative.h"
 #include "grep/trees.h"
 #include <errno.h>
 #include <stdio.h>
@@ -18,10 +19,12 @@
 struct search {
     struct trove__revision_grep *grep;
     const char *name; /* the revision as typed */
+    const char *path; /* where it stands, if it is a file */
     struct trove_want root;
-    struct trove__text shown;             /* the name being built: revision, colon, path */
-    size_t prefix_size;                   /* of it, what stands before the path */
-    struct trove__attributes *attributes; /* NULL: they do not count for this revision */
+    struct trove__text shown;   /* the name being built: revision, colon, path */
+    size_t prefix_size;         /* of it, what stands before the path */
+    struct trove__text written; /* a path as it is written from the folder of the command */
+    bool no_paths;              /* a tree alone: git asks no attributes for its paths */
 };
 
 /* --- what to fetch ----------------------------------------------------------------------------------------------- */
@@ -116,16 +119,33 @@ out:
 
 /* --- the search -------------------------------------------------------------------------------------------------- */
 
-/* What attributes say of the file PATH. */
+/* What attributes say of the file PATH, or of one that has none. */
 static int look_up(const struct search *search, const char *path, enum trove__content *ret,
                    struct trove_error *err)
 {
     int r = 0;
 
     *ret = TROVE__CONTENT_LOOK;
-    if (search->attributes != NULL)
-        r = trove__attributes_content(search->attributes, path, ret);
+    if (search->grep->attributes != NULL)
+        r = trove__attributes_content(search->grep->attributes, search->no_paths ? NULL : path,
+                                      ret);
     return r < 0 ? trove_error_set(err, r, "out of memory") : 0;
+}
+
+/* Appends NAME to the name being built, written from the folder where the command stands. */
+static void add_name(struct search *search, const char *name, size_t length)
+{
+    const struct trove__revision_grep *grep = search->grep;
+    struct trove__text *written = &search->written;
+
+    trove__text_reset(written);
+    trove__relative_path(name, length, grep->folder, written);
+    if (grep->raw_names)
+        trove__text_add(&search->shown, written->bytes, written->size);
+    else
+        trove__quote_path(written->bytes, written->size, grep->quote_fully, &search->shown);
+    if (written->failure < 0 && search->shown.failure == 0)
+        search->shown.failure = written->failure;
 }
 
 static int add_file(void *context, const struct trove__walk_entry *entry, struct trove_error *err)
@@ -142,10 +162,7 @@ static int add_file(void *context, const struct trove__walk_entry *entry, struct
     if (r < 0)
         return r;
     shown->size = search->prefix_size;
-    if (grep->raw_names)
-        trove__text_add(shown, entry->path, entry->length);
-    else
-        trove__quote_path(entry->path, entry->length, grep->quote_fully, shown);
+    add_name(search, entry->path, entry->length);
     trove__text_add(shown, "", 1);
     if (shown->failure < 0)
         return trove_error_set(err, shown->failure, "out of memory");
@@ -172,36 +189,17 @@ static int search_tree(struct search *search, struct trove__trees *trees, struct
                        &grep->limits, err);
 }
 
-/* The path in `REV:path`, or NULL: a colon in braces does not count. */
-static const char *path_in(const char *name)
-{
-    unsigned braces = 0;
-
-    for (; *name != '\0'; name++) {
-        if (*name == ':' && braces == 0)
-            return strncmp(name + 1, "./", 2) == 0 ? name + 3 : name + 1;
-        braces += *name == '{';
-        braces -= *name == '}' && braces != 0;
-    }
-    return NULL;
-}
-
 /* A revision that is a blob: its name is the revision, quoted as a whole. */
 static int search_blob(struct search *search, const struct trove_oid *id, struct trove_error *err)
 {
     struct trove__revision_grep *grep = search->grep;
     struct trove__text *shown = &search->shown;
-    size_t length = strlen(search->name);
-    const char *path = path_in(search->name);
     enum trove__content content = TROVE__CONTENT_LOOK;
-    int r = path != NULL ? look_up(search, path, &content, err) : 0;
+    int r = look_up(search, search->path, &content, err);
 
     if (r < 0)
         return r;
-    if (grep->raw_names)
-        trove__text_add(shown, search->name, length);
-    else
-        trove__quote_path(search->name, length, grep->quote_fully, shown);
+    add_name(search, search->name, strlen(search->name));
     trove__text_add(shown, "", 1);
     if (shown->failure < 0)
         return trove_error_set(err, shown->failure, "out of memory");
@@ -227,7 +225,7 @@ static int search_root(struct search *search, struct trove_fetch *within, struct
     if (r == 0) {
         struct trove_oid id = trove_object_id(root);
         if (trove_object_type(root) == TROVE_TREE && !trees.through_commit)
-            search->attributes = NULL;
+            search->no_paths = true;
         if (trove_object_type(root) == TROVE_TREE)
             r = search_tree(search, &trees, root, err);
         else
@@ -252,11 +250,11 @@ static int run(struct search *search, struct trove_fetch *within, struct trove_e
     return ended < 0 && (r == 0 || r == -ECANCELED) ? ended : r;
 }
 
-int trove__revision_grep(struct trove__revision_grep *grep, const char *name,
+int trove__revision_grep(struct trove__revision_grep *grep, const char *name, const char *path,
                          const struct trove_git_revision *revision, struct trove_error *err)
 {
     static const struct trove_oid none;
-    struct search search = {.grep = grep, .name = name, .attributes = grep->attributes};
+    struct search search = {.grep = grep, .name = name, .path = path};
     struct trove_fetch *fetch = NULL;
     int64_t start = trove_now_ns(), planned;
     int r = 0;
@@ -272,6 +270,7 @@ int trove__revision_grep(struct trove__revision_grep *grep, const char *name,
         r = run(&search, fetch, err);
     grep->search_ns += trove_now_ns() - planned;
     trove__text_deinit(&search.shown);
+    trove__text_deinit(&search.written);
     if (r < 0)
         trove__engine_abandon(grep->engine);
     trove_fetch_free(fetch);

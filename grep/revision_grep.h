@@ -18,16 +18,17 @@ struct trove__revision_grep {
     struct trove__attributes
         *attributes; /* NULL: there are none. git asks them of commits and blobs */
     const struct trove_until *until;
-    bool quote_fully; /* core.quotePath */
-    bool raw_names;   /* -z: names are not quoted */
+    const char *folder; /* names are written from here: "" or with a slash at its end */
+    bool quote_fully;   /* core.quotePath */
+    bool raw_names;     /* -z: names are not quoted */
     struct trove__walk_limits limits;
     int64_t plan_ns,
         search_ns; /* out, added to: time until it was known what to fetch; all after that */
 };
 
-/* Searches REVISION, which was typed as NAME. The output leaves through the engine. 0; a negative errno with *ERR set
+/* Searches REVISION, which was typed as NAME and stands at PATH below a commit or tree (NULL: at none). The output leaves through the engine. 0; a negative errno with *ERR set
  * (-ECANCELED also when the engine was stopped by a hit that answers all: trove__engine_is_answered()). */
-int trove__revision_grep(struct trove__revision_grep *grep, const char *name,
+int trove__revision_grep(struct trove__revision_grep *grep, const char *name, const char *path,
                          const struct trove_git_revision *revision, struct trove_error *err);
 
 #endif

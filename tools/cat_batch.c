@@ -32,6 +32,7 @@ enum answer {
     ASKED,   /* not there yet */
     FOUND,   /* type and size are known; the object is held, or was let go */
     MISSING, /* no such object */
+    REFUSED, /* not to be told: the batch ends when its turn comes */
 };
 
 struct entry {
@@ -42,6 +43,7 @@ struct entry {
     enum trove_type type;
     uint64_t size;
     struct trove_object *object; /* own; NULL unless held */
+    struct trove_error *refusal; /* own; of what is REFUSED */
 };
 
 struct batch {
@@ -114,6 +116,18 @@ static int resolve_name(struct batch *batch, const char *name, struct trove_git_
     return status;
 }
 
+/* What stands before this name is still answered, as git does. */
+static int refuse(struct batch *batch, struct entry *entry, const struct trove_error *err)
+{
+    entry->refusal = malloc(sizeof(*entry->refusal));
+    if (entry->refusal == NULL)
+        return trove__fatal("out of memory");
+    *entry->refusal = *err;
+    entry->answer = REFUSED;
+    batch->input_ended = true;
+    return 0;
+}
+
 /* A name that is no full id: resolved at once. */
 static int look_up(struct batch *batch, struct entry *entry, enum trove_type *ret_type)
 {
@@ -125,6 +139,8 @@ static int look_up(struct batch *batch, struct entry *entry, enum trove_type *re
         entry->answer = MISSING;
         return 0;
     }
+    if (status == -ENOTSUP || status == -EINVAL)
+        return refuse(batch, entry, &err);
     if (status < 0)
         return trove__fatal_error(status, &err);
     entry->id = revision.id;
@@ -351,6 +367,7 @@ static void drop_head(struct batch *batch)
         batch->held_bytes -= entry->size;
     }
     free(entry->line);
+    free(entry->refusal);
     *entry = (struct entry){.line = NULL};
     batch->head++;
 }
@@ -363,6 +380,8 @@ static int print_answered(struct batch *batch)
 
         if (entry->answer == ASKED)
             break;
+        if (entry->answer == REFUSED)
+            return trove__fatal_error(entry->refusal->code, entry->refusal);
         if (entry->answer == FOUND && batch->options->contents && entry->object == NULL) {
             int status = ask_again(batch);
             if (status != 0)

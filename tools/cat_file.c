@@ -68,7 +68,7 @@ static bool is_batch(int mode)
 
 static int take_mode(struct request *request, int mode, struct trove_error *err)
 {
-    if (request->mode == 0 || request->mode == mode) {
+    if (request->mode == 0 || (request->mode == mode && !is_batch(mode))) {
         request->mode = mode;
         return 0;
     }
@@ -106,9 +106,8 @@ static int take_own(void *context, int argc, char **argv, int *index, struct tro
     return trove__tool_own_option(request->tool, argc, argv, index);
 }
 
-/* Reads options and collects the other words into WORDS, of which there may be two. Returns 0, or an exit status. */
-static int parse(struct request *request, int argc, char **argv, const char *words[2],
-                 int *ret_count)
+/* Reads options, wherever they stand, and leaves the other words behind argv[0]. Returns 0, or an exit status. */
+static int parse(struct request *request, int argc, char **argv, int *ret_count)
 {
     const struct trove__option_parser parser = {
         .options = options,
@@ -118,33 +117,17 @@ static int parse(struct request *request, int argc, char **argv, const char *wor
         .context = request,
         .own_context = request,
     };
-    bool no_more = false;
-    int count = 0, index;
+    struct trove_error err = {0};
+    enum trove__options_end end = trove__options_gather(&parser, argc, argv, ret_count, &err);
 
-    /* git takes options behind the object as well. */
-    while (argc > 1) {
-        struct trove_error err = {0};
-        enum trove__options_end end = TROVE__OPTIONS_OK;
-        index = 1;
-        if (!no_more)
-            end = trove__options_parse(&parser, argc, argv, &index, &err);
-        if (end == TROVE__OPTIONS_HELP) {
-            fputs(usage_text, stdout);
-            return TROVE__EXIT_USAGE;
-        }
-        if (end == TROVE__OPTIONS_FATAL && err.message[0] == '\0')
-            return err.code; /* said already */
-        if (end != TROVE__OPTIONS_OK)
-            return trove__usage_error(end == TROVE__OPTIONS_ERROR ? "" : usage_text, "%s",
-                                      err.message);
-        if (index < argc && !no_more && strcmp(argv[index], "--") == 0)
-            no_more = true;
-        else if (index < argc && count++ < 2)
-            words[count - 1] = argv[index];
-        argc -= index;
-        argv += index;
+    if (end == TROVE__OPTIONS_HELP) {
+        fputs(usage_text, stdout);
+        return TROVE__EXIT_USAGE;
     }
-    *ret_count = count;
+    if (end == TROVE__OPTIONS_FATAL && err.message[0] == '\0')
+        return err.code; /* said already */
+    if (end != TROVE__OPTIONS_OK)
+        return trove__usage_error(end == TROVE__OPTIONS_ERROR ? "" : usage_text, "%s", err.message);
     return 0;
 }
 
@@ -325,10 +308,10 @@ int trove__cmd_cat_file(struct trove__tool *tool, int argc, char **argv)
 {
     struct request request = {.tool = tool, .buffer = -1};
     enum trove_type type = TROVE_ANY;
-    const char *words[2];
+    char **words = argv + 1;
     int count, status;
 
-    status = parse(&request, argc, argv, words, &count);
+    status = parse(&request, argc, argv, &count);
     if (status == 0)
         status = check_words(&request, count);
     if (status != 0)

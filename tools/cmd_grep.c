@@ -23,6 +23,7 @@ enum {
 enum {
     WINDOW_MAX_BYTES = 16 << 20,
     HELD_MAX_BYTES = 32 << 20,
+    THREADS_MAX = 256,
 };
 
 /* What one run holds. */
@@ -68,6 +69,8 @@ static bool env_is_true(const char *name)
 static int read_pathspec(struct run *run)
 {
     struct trove__pathspec_options options = {
+        .prefix = run->tool->place.prefix,
+        .root = run->tool->place.root,
         .repository = trove__tool_shown_repository(run->tool),
         .allowed = TROVE__MAGIC_GREP,
         .recursive = true,
@@ -97,10 +100,11 @@ static void split_memory(struct run *run)
 
 static int create_engine(struct run *run)
 {
+    int threads = run->options.threads < THREADS_MAX ? run->options.threads : THREADS_MAX;
     struct trove__engine_options options = {
         .cache = run->tool->cache,
         .grep = run->grep,
-        .threads = run->options.threads > 0 ? (unsigned)run->options.threads : 0,
+        .threads = (unsigned)threads,
         .window_bytes = run->window_bytes + 1, /* 0 would be the default */
         .held_bytes = run->held_bytes + 1,
         .until = run->tool->until,
@@ -116,12 +120,14 @@ static int create_engine(struct run *run)
 /* Every revision, until a hit answers all. */
 static int search(struct run *run)
 {
+    const char *prefix = run->tool->place.prefix;
     struct trove__revision_grep one = {
         .cache = run->tool->cache,
         .engine = run->engine,
         .pathspec = run->pathspec,
         .attributes = trove__grep_attributes_of(run->attributes),
         .until = &run->tool->until,
+        .folder = prefix == NULL || run->options.full_name ? "" : prefix,
         .quote_fully = run->options.defaults.quote_path,
         .raw_names = run->options.settings.null_after_name,
     };
@@ -131,7 +137,7 @@ static int search(struct run *run)
     trove__walk_limits_init(&one.limits);
     for (size_t i = 0; i < run->arguments.revision_count && r == 0; i++) {
         const struct trove__grep_revision *at = &run->arguments.revisions[i];
-        r = trove__revision_grep(&one, at->name, &at->revision, &err);
+        r = trove__revision_grep(&one, at->name, at->path, &at->revision, &err);
     }
     trove__tool_phase(run->tool, "plan", (uint64_t)one.plan_ns);
     trove__tool_phase(run->tool, "search", (uint64_t)one.search_ns);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/memory.h"
 #include "fetch/url.h"
 #include "progress.h"
 #include "stats.h"
@@ -271,6 +272,16 @@ static int open_cache(struct trove__tool *tool, struct trove_error *err)
     return status;
 }
 
+/* A folder within a work tree stands for its repository. */
+static int find_place(struct trove__tool *tool, struct trove_error *err)
+{
+    int status = trove__place_find(tool->repository, &tool->until, &tool->place, err);
+
+    if (status == 0 && tool->place.root != NULL && tool->place.prefix[0] != '\0')
+        tool->repository = tool->place.root;
+    return status;
+}
+
 int trove__tool_open(struct trove__tool *tool)
 {
     struct trove_error err = {0};
@@ -278,11 +289,14 @@ int trove__tool_open(struct trove__tool *tool)
 
     if (tool->repository == NULL)
         return trove__fatal("no repository: say where with -C REPOSITORY");
+    trove__tool_renew(tool);
+    status = find_place(tool, &err);
+    if (status < 0)
+        return trove__fatal_error(status, &err);
     trove__url_show(&tool->shown_repository, tool->repository);
     if (trove__bytes_text(&tool->shown_repository) == NULL)
         return trove__fatal("out of memory");
     tool->git_options.max_inflight_bytes = tool->cache_options.max_inflight_bytes;
-    trove__tool_renew(tool);
     start_watcher(tool);
     status = trove_git_open(tool->repository, &tool->git_options, &tool->until, &tool->git, &err);
     if (status == 0)
@@ -309,7 +323,14 @@ void trove__tool_renew(struct trove__tool *tool)
 int trove__tool_revision(struct trove__tool *tool, const char *revision,
                          struct trove_git_revision *ret, struct trove_error *err)
 {
-    return trove_git_revision(tool->git, tool->cache, revision, &tool->until, ret, err);
+    char *placed;
+    int r = trove__place_revision(&tool->place, revision, &placed, err);
+
+    if (r == 0)
+        r = trove_git_revision(tool->git, tool->cache, placed != NULL ? placed : revision,
+                               &tool->until, ret, err);
+    trove__free(placed);
+    return r;
 }
 
 void trove__tool_phase(struct trove__tool *tool, const char *name, uint64_t ns)
@@ -348,6 +369,7 @@ void trove__tool_deinit(struct trove__tool *tool)
         trove__stats_print(tool, &cache, stderr);
     trove_git_close(tool->git);
     trove__bytes_free(&tool->shown_repository);
+    trove__place_clear(&tool->place);
     trove_cancel_unref(tool->cancel);
     if (tool->output_lost)
         die_of_sigpipe();

@@ -25,6 +25,7 @@
 #include <trove/trove.h>
 
 #include "fetch/bytes.h"
+#include "place.h"
 
 enum {
     TROVE__EXIT_FATAL = 128,
@@ -55,6 +56,7 @@ struct trove__tool {
     bool whole_batches; /* ids leave together however many they are, from the first request on */
 
     /* Opened. */
+    struct trove__place place;            /* where it stands in a work tree */
     struct trove__bytes shown_repository; /* as messages may name it: no name, no password */
     struct trove_git *git;
     struct trove *cache;

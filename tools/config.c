@@ -4,7 +4,9 @@
  */
 #include "config.h"
 #include "common.h"
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,16 +17,37 @@ bool trove__config_is(const struct trove__git_config_entry *entry, const char *k
     return entry->key_size == strlen(key) && memcmp(entry->key, key, entry->key_size) == 0;
 }
 
-/* Numbers as git writes them: 0 is false, all others are true. */
-static bool read_number(const char *text, bool *ret)
+/* A number as git writes it. */
+static bool read_number(const char *text, int *ret)
 {
+    static const char units[] = "kmg";
+    const char *unit;
+    long long value;
     char *end;
-    long value = strtol(text, &end, 0);
 
-    if (end == text || (*end != '\0' && (strchr("kKmMgG", *end) == NULL || end[1] != '\0')))
+    errno = 0;
+    value = strtoll(text, &end, 0);
+    if (end == text || errno != 0 || value > INT_MAX || value < INT_MIN)
         return false;
-    *ret = value != 0;
+    if (*end != '\0') {
+        unit = strchr(units, tolower((unsigned char)*end));
+        if (unit == NULL || end[1] != '\0')
+            return false;
+        value *= 1LL << 10 * (unit - units + 1);
+    }
+    if (value > INT_MAX || value < INT_MIN)
+        return false;
+    *ret = (int)value;
     return true;
+}
+
+int trove__config_int(const struct trove__git_config_entry *entry, int *ret,
+                      struct trove_error *err)
+{
+    if (read_number(entry->value, ret))
+        return 0;
+    return trove_error_set(err, TROVE__EXIT_FATAL, "bad numeric config value '%s' for '%.*s'",
+                           entry->value, (int)entry->key_size, entry->key);
 }
 
 int trove__config_bool(const struct trove__git_config_entry *entry, bool *ret,
@@ -32,6 +55,7 @@ int trove__config_bool(const struct trove__git_config_entry *entry, bool *ret,
 {
     static const char *const no[] = {"", "false", "no", "off"};
     static const char *const yes[] = {"true", "yes", "on"};
+    int number;
 
     for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
         if (strcasecmp(entry->value, no[i]) == 0) {
@@ -45,8 +69,10 @@ int trove__config_bool(const struct trove__git_config_entry *entry, bool *ret,
             return 0;
         }
     }
-    if (read_number(entry->value, ret))
+    if (read_number(entry->value, &number)) {
+        *ret = number != 0;
         return 0;
+    }
     return trove_error_set(err, TROVE__EXIT_FATAL, "bad boolean config value '%s' for '%.*s'",
                            entry->value, (int)entry->key_size, entry->key);
 }

@@ -15,6 +15,10 @@ bool trove__config_is(const struct trove__git_config_entry *entry, const char *k
 int trove__config_bool(const struct trove__git_config_entry *entry, bool *ret,
                        struct trove_error *err);
 
+/* A number, perhaps with k, m or g behind it. 0, or 128 with ERR's message. */
+int trove__config_int(const struct trove__git_config_entry *entry, int *ret,
+                      struct trove_error *err);
+
 /* REPOSITORY if it is a folder here, whose own configuration counts; NULL otherwise. */
 const char *trove__config_folder(const char *repository);
 

@@ -6,6 +6,8 @@
  * exist as a file. There are no files here, so such a word has to come behind `--`.
  */
 #include "grep_arguments.h"
+#include "core/memory.h"
+#include "fetch/revision_syntax.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +54,21 @@ static int check_pathspec(const char *word, bool is_first)
                         word);
 }
 
+static int find_path(struct trove__tool *tool, struct trove__grep_revision *at,
+                     struct trove_error *err)
+{
+    char *placed;
+    const char *path;
+    int r = trove__place_revision(&tool->place, at->name, &placed, err);
+
+    if (r < 0)
+        return r;
+    path = trove__revision_path(placed != NULL ? placed : at->name);
+    at->path = path != NULL ? trove__strdup(path) : NULL;
+    trove__free(placed);
+    return path != NULL && at->path == NULL ? trove_error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
 /* 1: WORD is a revision, added; 0: it is none; else the exit status. */
 static int take_revision(struct trove__grep_arguments *arguments, struct trove__tool *tool,
                          const char *word, bool must_be)
@@ -65,7 +82,8 @@ static int take_revision(struct trove__grep_arguments *arguments, struct trove__
             fprintf(stderr, "warning: refname '%s' is ambiguous.\n", word);
         at->name = word;
         arguments->revision_count++;
-        return 1;
+        r = find_path(tool, at, &err);
+        return r == 0 ? 1 : trove__fatal_error(r, &err);
     }
     if (r == -ENOENT)
         return must_be ? trove__fatal("unable to resolve revision: %s", word) : 0;
@@ -116,5 +134,7 @@ int trove__grep_arguments_read(struct trove__grep_arguments *arguments, struct t
 
 void trove__grep_arguments_deinit(struct trove__grep_arguments *arguments)
 {
+    for (size_t i = 0; i < arguments->revision_count; i++)
+        trove__free(arguments->revisions[i].path);
     free(arguments->revisions);
 }

@@ -9,6 +9,7 @@
 
 struct trove__grep_revision {
     const char *name; /* as typed; borrow */
+    char *path;       /* own; of `REV:path`, from the root, or NULL */
     struct trove_git_revision revision;
 };
 

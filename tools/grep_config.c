@@ -48,6 +48,17 @@ static int read_type(const struct trove__git_config_entry *entry, int *ret, stru
                            entry->value);
 }
 
+static int read_threads(const struct trove__git_config_entry *entry, int *ret,
+                        struct trove_error *err)
+{
+    int status = trove__config_int(entry, ret, err);
+
+    if (status == 0 && *ret < 0)
+        status = trove_error_set(err, TROVE__EXIT_FATAL,
+                                 "invalid number of threads specified (%d) for grep.threads", *ret);
+    return status;
+}
+
 /* What the entries said about colours. */
 struct colors {
     bool grep_given;
@@ -66,6 +77,8 @@ static int take(struct trove__grep_defaults *defaults, struct colors *colors,
         return trove__config_bool(entry, &defaults->full_name, err);
     if (trove__config_is(entry, "grep.extendedregexp"))
         return trove__config_bool(entry, &defaults->extended, err);
+    if (trove__config_is(entry, "grep.threads"))
+        return read_threads(entry, &defaults->threads, err);
     if (trove__config_is(entry, "grep.patterntype"))
         return read_type(entry, &defaults->type, err);
     if (trove__config_is(entry, "core.quotepath"))
@@ -97,6 +110,7 @@ static int set_color(struct trove__grep_options *options,
         [TROVE__COLOR_SELECTED] = "color.grep.selected",
         [TROVE__COLOR_SEPARATOR] = "color.grep.separator",
     };
+    bool known = false;
     int r = 0;
 
     if (trove__config_is(entry, "color.grep.match")) {
@@ -106,10 +120,12 @@ static int set_color(struct trove__grep_options *options,
                                                      entry->value);
     }
     for (int i = 0; i < TROVE__COLORS && r == 0; i++) {
-        if (trove__config_is(entry, names[i]))
-            r = trove__grep_options_set_color(options, (enum trove__grep_color)i, entry->value);
+        if (!trove__config_is(entry, names[i]))
+            continue;
+        known = true;
+        r = trove__grep_options_set_color(options, (enum trove__grep_color)i, entry->value);
     }
-    return r;
+    return r == 0 && !known ? -EINVAL : r;
 }
 
 static int read_colors(struct trove__grep_options *options, const char *folder,
@@ -125,8 +141,12 @@ static int read_colors(struct trove__grep_options *options, const char *folder,
         return r;
     for (size_t offset = 0; r == 0 && trove__git_config_next(&config, &offset, &entry);)
         r = set_color(options, &entry);
+    if (r == -EINVAL)
+        trove_error_set(err, r, "unable to parse '%.*s'", (int)entry.key_size, entry.key);
+    else if (r < 0)
+        trove_error_set(err, r, "out of memory");
     trove__git_config_clear(&config);
-    return r < 0 ? trove_error_set(err, r, "out of memory") : 0;
+    return r;
 }
 
 /* --- all of it --------------------------------------------------------------------------------------------------- */
@@ -162,7 +182,7 @@ int trove__grep_config_read(struct trove__grep_options *options, const char *rep
     if (status == 0 && !colors.grep_given)
         options->defaults.color = colors.ui;
     trove__grep_options_settle(options);
-    if (status == 0 && colors.any && options->settings.color)
+    if (status == 0 && colors.any) /* git refuses wrong ones whether it needs them or not */
         status = read_colors(options, folder, &io, err);
     if (status != 0) {
         trove__git_config_clear(&config);

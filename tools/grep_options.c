@@ -397,6 +397,8 @@ void trove__grep_options_settle(struct trove__grep_options *options)
         options->full_name = defaults->full_name;
     settings->color =
         want_color(is_given(options, OPTION_COLOR) ? options->color : defaults->color);
+    if (!is_given(options, OPTION_THREADS))
+        options->threads = defaults->threads;
     if (type < 0)
         type = defaults->extended ? TROVE__GREP_EXTENDED : TROVE__GREP_BASIC;
     settings->type = (enum trove__grep_type)type;

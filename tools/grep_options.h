@@ -18,6 +18,7 @@ struct trove__grep_defaults {
     bool extended;   /* a pattern of no type is extended */
     bool quote_path; /* core.quotePath: bytes above 127 are quoted in names */
     int type;        /* a trove__grep_type; -1: none */
+    int threads;     /* grep.threads */
     enum trove__when color;
 };
 

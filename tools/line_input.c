@@ -35,9 +35,11 @@ static bool take_line(struct trove__line_input *input, char **ret_line, size_t *
     if (end == NULL && !input->at_eof)
         return false;
     *ret_length = end != NULL ? (size_t)(end - line) : left;
+    input->start += *ret_length + (end != NULL);
+    if (end != NULL && input->end == '\n' && end > line && end[-1] == '\r')
+        --*ret_length;
     line[*ret_length] = '\0'; /* there is always room for one more: make_room() */
     *ret_line = line;
-    input->start += *ret_length + (end != NULL);
     return true;
 }
 

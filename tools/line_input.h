@@ -19,7 +19,7 @@ void trove__line_input_init(struct trove__line_input *input, int fd, char end);
 void trove__line_input_deinit(struct trove__line_input *input);
 
 /*
- * The next line without its end, NUL-terminated, valid until the next call. UNTIL bounds the waiting: a deadline that has
+ * The next line without its end (nor, before a newline, a carriage return), NUL-terminated, valid until the next call. UNTIL bounds the waiting: a deadline that has
  * passed means "only what is there already". Returns 1; 0 at the end of the input; -ETIMEDOUT when no line came in time;
  * -ECANCELED; -ENOMEM; -EFBIG (a line without end); or what read() failed with.
  */

@@ -17,7 +17,7 @@
 /* What one run holds. */
 struct listing {
     struct trove__tool *tool;
-    bool recursive, show_trees, trees_only;
+    bool recursive, show_trees, trees_only, full_name, full_tree;
     struct trove__rows rows;
     struct trove__pathspec *pathspec;
     struct trove__trees trees;
@@ -31,7 +31,8 @@ enum {
     OPTION_LONG,
     OPTION_NAME_ONLY,
     OPTION_OBJECT_ONLY,
-    OPTION_NO_EFFECT,
+    OPTION_FULL_NAME,
+    OPTION_FULL_TREE,
     OPTION_NOT_YET,
 };
 
@@ -46,11 +47,11 @@ static const struct trove__option options[] = {
     FLAG('t', NULL, OPTION_SHOW_TREES),
     FLAG('z', NULL, OPTION_NUL),
     FLAG('l', "long", OPTION_LONG),
-    FLAG('\0', "name-only", OPTION_NAME_ONLY),
-    FLAG('\0', "name-status", OPTION_NAME_ONLY),
-    FLAG('\0', "object-only", OPTION_OBJECT_ONLY),
-    FLAG('\0', "full-name", OPTION_NO_EFFECT), /* no folder of a work tree to be relative to */
-    FLAG('\0', "full-tree", OPTION_NO_EFFECT),
+    {TROVE__OPTION_FLAG, OPTION_NAME_ONLY, '\0', "name-only", true},
+    {TROVE__OPTION_FLAG, OPTION_NAME_ONLY, '\0', "name-status", true},
+    {TROVE__OPTION_FLAG, OPTION_OBJECT_ONLY, '\0', "object-only", true},
+    FLAG('\0', "full-name", OPTION_FULL_NAME),
+    FLAG('\0', "full-tree", OPTION_FULL_TREE),
     {TROVE__OPTION_VALUE, OPTION_NOT_YET, '\0', "format", true},
     {TROVE__OPTION_OPTIONAL, OPTION_NOT_YET, '\0', "abbrev", false},
 };
@@ -97,6 +98,12 @@ static int take_option(void *context, const struct trove__option_given *given,
     case OPTION_NUL:
         listing->rows.nul = on;
         return 0;
+    case OPTION_FULL_NAME:
+        listing->full_name = on;
+        return 0;
+    case OPTION_FULL_TREE:
+        listing->full_tree = on;
+        return 0;
     case OPTION_LONG:
         return set_form(listing, TROVE__ROW_LONG, err);
     case OPTION_NAME_ONLY:
@@ -116,8 +123,8 @@ static int take_own(void *context, int argc, char **argv, int *index, struct tro
     return trove__tool_own_option(context, argc, argv, index);
 }
 
-/* Returns -1 with *INDEX at the first word that is no option, or the exit status. */
-static int parse(struct listing *listing, int argc, char **argv, int *index)
+/* Returns -1 with the words that are no options behind argv[0], *RET_COUNT of them, or the exit status. */
+static int parse(struct listing *listing, int argc, char **argv, int *ret_count)
 {
     struct trove__option_parser parser = {
         .options = options,
@@ -129,7 +136,7 @@ static int parse(struct listing *listing, int argc, char **argv, int *index)
     };
     struct trove_error err = {.code = 0};
 
-    switch (trove__options_parse(&parser, argc, argv, index, &err)) {
+    switch (trove__options_gather(&parser, argc, argv, ret_count, &err)) {
     case TROVE__OPTIONS_OK:
         break;
     case TROVE__OPTIONS_HELP:
@@ -142,8 +149,7 @@ static int parse(struct listing *listing, int argc, char **argv, int *index)
     default:
         return trove__usage_error(usage, "%s", err.message);
     }
-    *index += *index < argc && strcmp(argv[*index], "--") == 0;
-    if (*index == argc)
+    if (*ret_count == 0)
         return trove__usage_error(usage, NULL);
     /* -d and -r together: the folders on the way are what is to be shown. */
     listing->show_trees |= listing->trees_only && listing->recursive;
@@ -261,6 +267,8 @@ static int walk(struct listing *listing, const struct trove_git_revision *revisi
 static int parse_paths(struct listing *listing, char **paths, int count, struct trove_error *err)
 {
     struct trove__pathspec_options options_of_paths = {
+        .prefix = listing->full_tree ? "" : listing->tool->place.prefix,
+        .root = listing->tool->place.root,
         .repository = trove__tool_shown_repository(listing->tool),
         .allowed = TROVE__MAGIC_LS_TREE,
         .no_wildcards = true,
@@ -286,6 +294,8 @@ static int list(struct listing *listing, const char *name, char **paths, int pat
                                      &listing->rows.quote_fully, &err);
     if (r == 0)
         r = fetch(listing, &revision, &err);
+    if (!listing->full_name && !listing->full_tree && listing->tool->place.prefix != NULL)
+        listing->rows.folder = listing->tool->place.prefix;
     listing->rows.cache = listing->tool->cache;
     listing->rows.until = &listing->tool->until;
     trove__tool_output_begins(listing->tool);
@@ -297,14 +307,14 @@ static int list(struct listing *listing, const char *name, char **paths, int pat
 int trove__cmd_ls_tree(struct trove__tool *tool, int argc, char **argv)
 {
     struct listing listing = {.tool = tool};
-    int index = 1, status = parse(&listing, argc, argv, &index);
+    int count = 0, status = parse(&listing, argc, argv, &count);
 
     if (status >= 0)
         return status;
     trove__rows_init(&listing.rows, stdout);
     status = trove__tool_open(tool);
     if (status == 0)
-        status = list(&listing, argv[index], argv + index + 1, argc - index - 1);
+        status = list(&listing, argv[1], argv + 2, count - 1);
     trove__pathspec_destroy(listing.pathspec);
     trove__rows_deinit(&listing.rows);
     return trove__tool_flush(tool, status);

@@ -4,18 +4,21 @@
  */
 #include "ls_tree_rows.h"
 #include "grep/quote.h"
+#include "grep/relative.h"
 #include <errno.h>
 #include <inttypes.h>
 
 void trove__rows_init(struct trove__rows *rows, FILE *out)
 {
     rows->out = out;
+    rows->folder = "";
     rows->quote_fully = true;
 }
 
 void trove__rows_deinit(struct trove__rows *rows)
 {
     trove__text_deinit(&rows->paths);
+    trove__text_deinit(&rows->name);
     trove__text_deinit(&rows->line);
 }
 
@@ -43,19 +46,27 @@ static void add_columns(struct trove__rows *rows, const struct trove__row *row, 
     add_format(&rows->line, columns);
 }
 
+static void add_name(struct trove__rows *rows, const char *path, size_t length)
+{
+    trove__text_reset(&rows->name);
+    trove__relative_path(path, length, rows->folder, &rows->name);
+    if (rows->nul)
+        trove__text_add(&rows->line, rows->name.bytes, rows->name.size);
+    else
+        trove__quote_path(rows->name.bytes, rows->name.size, rows->quote_fully, &rows->line);
+}
+
 static int print(struct trove__rows *rows, const struct trove__row *row, const char *path,
                  int64_t size, struct trove_error *err)
 {
     trove__text_reset(&rows->line);
     if (rows->form != TROVE__ROW_NAME)
         add_columns(rows, row, size);
-    if (rows->form != TROVE__ROW_OBJECT && rows->nul)
-        trove__text_add(&rows->line, path, row->path_length);
-    else if (rows->form != TROVE__ROW_OBJECT)
-        trove__quote_path(path, row->path_length, rows->quote_fully, &rows->line);
+    if (rows->form != TROVE__ROW_OBJECT)
+        add_name(rows, path, row->path_length);
     trove__text_add(&rows->line, rows->nul ? "" : "\n", 1);
-    if (rows->line.failure < 0)
-        return trove_error_set(err, rows->line.failure, "out of memory");
+    if (rows->line.failure < 0 || rows->name.failure < 0)
+        return trove_error_set(err, -ENOMEM, "out of memory");
     if (fwrite(rows->line.bytes, 1, rows->line.size, rows->out) != rows->line.size)
         return trove_error_set(err, errno != 0 ? -errno : -EIO, "writing the output");
     return 0;

@@ -27,14 +27,16 @@ struct trove__row {
 
 struct trove__rows {
     enum trove__row_form form;
-    bool nul;         /* lines end with NUL and names are not quoted */
-    bool quote_fully; /* core.quotePath */
+    bool nul;           /* lines end with NUL and names are not quoted */
+    bool quote_fully;   /* core.quotePath */
+    const char *folder; /* names are written from here: "" or with a slash at its end */
     FILE *out;
     struct trove *cache; /* for sizes */
     const struct trove_until *until;
     struct trove__row waiting[TROVE__ROWS_WAITING];
     size_t waiting_count;
     struct trove__text paths; /* of the waiting */
+    struct trove__text name;  /* of the line being built, written from the folder */
     struct trove__text line;  /* being built */
 };
 

@@ -275,6 +275,11 @@ static enum trove__options_end read_own(struct reader *reader, bool *ret_taken)
     return TROVE__OPTIONS_FATAL;
 }
 
+static bool ends_options(const char *word)
+{
+    return strcmp(word, "--") == 0 || strcmp(word, "--end-of-options") == 0;
+}
+
 static enum trove__options_end read_word(struct reader *reader, bool *ret_taken)
 {
     const char *word = reader->argv[reader->index];
@@ -284,7 +289,7 @@ static enum trove__options_end read_word(struct reader *reader, bool *ret_taken)
     if (word[0] != '-' || word[1] == '\0')
         return read_bare(reader, ret_taken);
     *ret_taken = false;
-    if (strcmp(word, "--") == 0 || strcmp(word, "--end-of-options") == 0)
+    if (ends_options(word))
         return TROVE__OPTIONS_OK;
     end = read_own(reader, ret_taken);
     if (end != TROVE__OPTIONS_OK || *ret_taken)
@@ -310,6 +315,32 @@ enum trove__options_end trove__options_parse(const struct trove__option_parser *
             break;
     }
     *ret_index = reader.index;
+    return TROVE__OPTIONS_OK;
+}
+
+enum trove__options_end trove__options_gather(const struct trove__option_parser *parser, int argc,
+                                              char **argv, int *ret_count, struct trove_error *err)
+{
+    struct reader reader = {.parser = parser, .argc = argc, .argv = argv, .index = 1, .err = err};
+    bool words_only = false;
+    int count = 0;
+
+    for (; reader.index < argc; reader.index++) {
+        bool taken = false;
+
+        if (!words_only && ends_options(argv[reader.index])) {
+            words_only = true;
+            continue;
+        }
+        if (!words_only) {
+            enum trove__options_end end = read_word(&reader, &taken);
+            if (end != TROVE__OPTIONS_OK)
+                return end;
+        }
+        if (!taken)
+            argv[1 + count++] = argv[reader.index];
+    }
+    *ret_count = count;
     return TROVE__OPTIONS_OK;
 }
 

@@ -56,6 +56,11 @@ enum trove__options_end {
 enum trove__options_end trove__options_parse(const struct trove__option_parser *parser, int argc,
                                              char **argv, int *ret_index, struct trove_error *err);
 
+/* The same with options between and behind the other words, up to `--`, which goes. ARGV[1..*RET_COUNT] are then the
+ * words. */
+enum trove__options_end trove__options_gather(const struct trove__option_parser *parser, int argc,
+                                              char **argv, int *ret_count, struct trove_error *err);
+
 /* A whole number as git reads it. 0, or 129 with ERR filled. */
 int trove__option_integer(const struct trove__option_given *given, int *ret_value,
                           struct trove_error *err);

@@ -18,7 +18,7 @@ from compare import Case, difference, run_all
 REQUESTS_MAX = 20
 REPOSITORIES = ("self", "source", "awkward", "sha256")
 
-LS_FLAGS = [[b"-r"], [b"-z"], [b"-l"], [b"-t"], [b"-d"], [b"--name-only"], [b"--name-status"], [b"--object-only"], [b"--long"],
+LS_FLAGS = [[b"--no-name-only"], [b"-r"], [b"-z"], [b"-l"], [b"-t"], [b"-d"], [b"--name-only"], [b"--name-status"], [b"--object-only"], [b"--long"],
             [b"-r", b"-t"], [b"-r", b"-d"], [b"-d", b"-t"], [b"-rz"], [b"-rl"], [b"-rlz"], [b"-rt", b"-l"], [b"-rtz", b"--name-only"],
             [b"--full-tree", b"-r"], [b"--full-name"], [b"-r", b"--object-only"], [b"-d", b"--name-only"], [b"-dz"]]
 LS_PATHS = {
@@ -28,15 +28,17 @@ LS_PATHS = {
     "source": [[b"malloc/"], [b"string", b"malloc/malloc.c"]],
 }
 LS_PATHS["sha256"] = LS_PATHS["awkward"]
+LS_PATHS["below"] = LS_PATHS["deeper"] = LS_PATHS["awkward"] + [[b".."], [b"../"], [b"../a.c", b"a.c"], [b"../.."], [b"."], [b"./a/"]]
 
 
 def ls_tree_cases():
     """Every form of every kind of revision and path."""
-    for repo in REPOSITORIES:
+    for repo in REPOSITORIES + ("below", "deeper"):
         for flags, rev in itertools.product([[]] + LS_FLAGS, grep_cases.REVS[repo]):
             yield Case(repo, "ls-tree", [*flags, rev])
         for flags, paths in itertools.product([[]] + LS_FLAGS, LS_PATHS[repo]):
             yield Case(repo, "ls-tree", [*flags, b"HEAD", *paths])
+            yield Case(repo, "ls-tree", [b"HEAD", *flags, *paths])
         for home in ("bytes", "plain"):
             for flags in ([], [b"-r"], [b"-rz"]):
                 yield Case(repo, "ls-tree", [*flags, b"HEAD"], home=home)
@@ -44,7 +46,7 @@ def ls_tree_cases():
 
 
 def cat_cases():
-    for repo in REPOSITORIES:
+    for repo in REPOSITORIES + ("below", "deeper"):
         for rev in grep_cases.REVS[repo]:
             for mode in (b"-p", b"-t", b"-s", b"-e"):
                 yield Case(repo, "cat-file", [mode, rev])
@@ -54,8 +56,10 @@ def cat_cases():
             names = b"\n".join(grep_cases.REVS[repo][:12] + [b"HEAD rest of the line", b"", b"nothing like this"])
             for mode in (b"--batch-check", b"--batch"):
                 yield Case(repo, "cat-file", [mode + b"=" + formats], stdin=names + b"\n")
+                yield Case(repo, "cat-file", [mode + b"=" + formats], stdin=names.replace(b"\n", b"\r\n"))
                 yield Case(repo, "cat-file", [mode + b"=" + formats, b"-z"], stdin=names.replace(b"\n", b"\0"))
-    for args in ([b"-p"], [b"-p", b"HEAD", b"HEAD"], [b"--no-such"], [b"-t", b"-p", b"HEAD"], [b"--batch", b"HEAD"], []):
+    for args in ([b"-p"], [b"-p", b"HEAD", b"HEAD"], [b"--no-such"], [b"-t", b"-p", b"HEAD"], [b"--batch", b"HEAD"], [], [b"--batch", b"--batch"],
+                 [b"HEAD", b"-t"], [b"--batch-check", b"--batch"]):
         yield Case("self", "cat-file", args)
 
 

@@ -20,6 +20,9 @@ GIT_SECONDS = 2  # of processor time, so that a busy machine leaves out nothing 
 OURS_SECONDS = 120  # nothing takes that long; a hang must not stop the whole test
 WHY_SLOW = "git itself takes more than %d s of processor time" % GIT_SECONDS
 
+# The work tree, and folders in it: names and pathspecs are then relative to the folder.
+WORK_TREES = ("tree", "below", "deeper")
+
 # Options of git's that trove refuses by name, with 129. They are left out of comparing until they are there; any other
 # option that is refused is a difference.
 NOT_YET = {b"and", b"not", b"(", b")", b"all-match", b"textconv", b"p", b"show-function", b"W", b"function-context"}
@@ -77,7 +80,7 @@ class Runner:
 
     def ours_command(self, case, server):
         # A work tree is a path, never behind a server; every fourth bare repository is given as a plain path as well.
-        local = case.repo == "tree" or (server.kind == "file" and case.number % 4 == 0)
+        local = case.repo in WORK_TREES or (server.kind == "file" and case.number % 4 == 0)
         url = self.paths[case.repo] if local else server.url(case.repo)
         if case.short_form is not None:
             words = [url if word is None else word for word in case.short_form]
@@ -177,7 +180,7 @@ def run_all(cases, runner, report, servers, workers):
             report.leave_out(WHY_SLOW, len(servers))
             return
         for server in servers:
-            if case.repo == "tree" and server.kind != "file":
+            if case.repo in WORK_TREES and server.kind != "file":
                 continue  # a work tree is only ever a path
             begin = time.monotonic()
             try:

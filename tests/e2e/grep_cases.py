@@ -6,9 +6,7 @@ import os
 from compare import Case
 
 # --- what is left out, and why: (does it apply to this case?, reason) ------------------------------------------------
-LEFT_OUT = [
-    (lambda case: case.repo == "tree" and b"HEAD:./dir" in case.args, "HEAD:./path asks for a place in the work tree"),
-]
+LEFT_OUT = []
 
 
 def left_out_reason(case):
@@ -37,7 +35,7 @@ EXTENDED = [
 PERL = [
     b"foo(?!\\s)", b"(?<!\\s)foo", b"foo\\z", b"\\Afoo", b"(?i)foo", b"\\bfoo\\b", b"foo|foobar", b"\\d+", b"(?s)foo.bar",
     b"(?m)^foo", b"\\p{Lu}", b"\\x{e9}", b"(?<n>fo)o\\k<n>", b"foo\\Kbar", b"(", b"a{2,1}", b"(*UTF8)foo", b"[[:alpha:]]+", b"\\w+",
-    b"^.{3}$", b"(foo)(?=bar)", b"\\R", b"\\h+", b"a++b", b"(?#x)foo", b"\\Qa.b\\E", b"foo\\s+bar", b".*?foo", b"\\N", b"\\xff",
+    b"(?-m)^foo", b"(?^)^bar", b"^.{3}$", b"(foo)(?=bar)", b"\\R", b"\\h+", b"a++b", b"(?#x)foo", b"\\Qa.b\\E", b"foo\\s+bar", b".*?foo", b"\\N", b"\\xff",
 ]
 FIXED = [b"foo", b"a.b", b"[0]", b"f(x)", b"a*b", b"\\", b"", b"\xc3\xa9", b"caf\xc3\xa9", b"\xff", b"FOO", b"--", b"foo\nbar", b"word-word"]
 BY_TYPE = {b"-G": PATTERNS, b"-E": EXTENDED + PATTERNS[:20], b"-P": PERL + PATTERNS[:20], b"-F": FIXED, b"": PATTERNS}
@@ -66,7 +64,8 @@ PATHS = {
     "source": [b"malloc", b"malloc/", b"stdlib/*.c", b"*.h", b"po", b":(exclude)po", b":(glob)malloc/*.c", b"string/", b"posix/glob.c",
                b":(icase)MALLOC/malloc.c", b"localedata", b"elf/", b"manual/*.texi", b":!*.c", b"nowhere"],
 }
-PATHS["sha256"] = PATHS["tree"] = PATHS["awkward"]
+PATHS["sha256"] = PATHS["awkward"]
+PATHS["tree"] = PATHS["below"] = PATHS["deeper"] = PATHS["awkward"] + [b"..", b"../", b"../*.c", b"../../a", b"../../..", b":/sub dir/a"]
 PATHS["large"] = PATHS["source"]
 
 REVS = {
@@ -80,7 +79,9 @@ REVS = {
     "source": [b"HEAD", b"main", b"v1", b"v2", b"HEAD^1", b"HEAD^2", b"v1^{}", b"v1^{tree}", b"HEAD:malloc", b"HEAD:malloc/malloc.c", b"HEAD~1"],
     "large": [b"HEAD", b"main", b"HEAD:malloc", b"HEAD:string"],
 }
-REVS["sha256"] = REVS["tree"] = REVS["awkward"]
+REVS["sha256"] = REVS["awkward"]
+REVS["tree"] = REVS["below"] = REVS["deeper"] = REVS["awkward"] + [
+    b"HEAD:./", b"HEAD:./a", b"HEAD:../a", b"main:./dir/../a.c", b"HEAD:../../a.c", b"HEAD:../../..", b"HEAD:./plain.txt"]
 
 # Configuration of the user that changes what is printed; each is a home of its own.
 HOMES = {
@@ -92,8 +93,13 @@ HOMES = {
     "bytes": "[core]\n\tquotePath = false\n[grep]\n\tfullName = true\n",
     "colour": "[color]\n\tgrep = always\n[color \"grep\"]\n\tmatch = blue\n\tfilename = yellow bold\n\tlineNumber = 12\n\tcolumn = \"#ff8000\"\n"
               "\tseparator = red reverse\n\tcontext = dim\n\tselected = ul\n\tmatchContext = green\n\tmatchSelected = magenta\n",
+    "binary": "[diff \"default\"]\n\tbinary = true\n",
+    "threads": "[grep]\n\tthreads = -1\n",
+    "bad colour": "[color \"grep\"]\n\tmatch = brownish\n",
+    "no colour": "[color \"grep\"]\n\tnothing = red\n",
     "attributes": "[core]\n\tattributesFile = ATTRIBUTES\n",
 }
+REFUSED_HOMES = {"threads", "bad colour", "no colour"}  # git refuses them for any command line
 ATTRIBUTES = "*.txt binary\n*.c -diff\nall.bin diff\ndir/** diff\na/* -text\n*.h diff=cpp\n"
 
 
@@ -134,9 +140,11 @@ def table():
     for home in HOMES:
         for args in ([b"foo"], [b"-n", b"fo+"], [b"--no-color", b"-E", b"fo+"], [b"-G", b"foo\\|bar"], [b"-c", b"int"], [b"-C1", b"main"],
                      [b"-v", b"foo"], [b"-F", b"a.b"], [b"--no-line-number", b"--no-column", b"x"]):
-            for repo in ("awkward", "tree"):
+            for repo in ("awkward", "tree", "below"):
                 yield grep(repo, *args, b"HEAD", home=home)
-    for repo in ("awkward", "self", "source", "sha256", "tree"):
+            for rev in (b"HEAD^{tree}", b"HEAD:dir", b"a-blob", b"HEAD:plain.txt"):
+                yield grep("awkward", *args, rev, home=home)
+    for repo in ("awkward", "self", "source", "sha256", "tree", "below", "deeper"):
         for path in PATHS[repo]:
             yield grep(repo, b"-n", b"foo", b"HEAD", b"--", path)
             yield grep(repo, b"-l", b"-e", b"", b"HEAD", b"--", path)
@@ -226,7 +234,7 @@ def random_expression(rng, kind, folder):
 
 
 def random_case(rng, folder):
-    repo = rng.choices(["awkward", "self", "sha256", "source", "tree"], [50, 25, 12, 8, 5])[0]
+    repo = rng.choices(["awkward", "self", "sha256", "source", "tree", "below", "deeper"], [47, 25, 12, 8, 4, 2, 2])[0]
     kind = rng.choice([b"", b"-G", b"-E", b"-E", b"-P", b"-F"])
     words = [[kind]] if kind else []
     for _ in range(rng.choices([0, 1, 2, 3, 5], [10, 30, 30, 20, 10])[0]):
@@ -244,7 +252,7 @@ def random_case(rng, folder):
     if rng.random() < 0.25:
         case.short_form = args + [None] + ([] if revs == [b"HEAD"] else revs) + tail
     if rng.random() < 0.15:
-        case.home = rng.choice(sorted(HOMES))
+        case.home = rng.choice(sorted(set(HOMES) - REFUSED_HOMES))
     if rng.random() < 0.1:
         case.trove_only = [rng.choice([b"-j1", b"-j4", b"--threads=2"])]
     return case

@@ -18,7 +18,7 @@ import sys
 
 import awkward
 
-VERSION = "6"  # changes whenever this file or awkward.py makes other repositories
+VERSION = "7"  # changes whenever this file or awkward.py makes other repositories
 SOURCE_TARBALL_FOLDER = "/usr/src/glibc"
 SOURCE_PARTS = ("argp", "elf", "inet", "malloc", "posix", "stdlib", "string", "time", "po", "manual", "nscd",
                 "sysdeps/x86_64", "debug", "scripts")
@@ -164,10 +164,17 @@ def make_tree(awkward_bare, folder):
     """A work tree whose attributes differ from the committed ones; some files are changed and not committed."""
     subprocess.run(["git", "clone", "-q", awkward_bare, folder], env={**os.environ, **IDENTITY}, check=True,
                    stderr=subprocess.DEVNULL)
-    for name in ("HEAD", "main"):  # a file of a revision's name makes every use of that name ambiguous
-        os.unlink(os.path.join(folder, name))
+    for below, _, files in os.walk(os.fsencode(folder)):
+        if not below.endswith(b"/.git"):  # a file of a revision's name makes every use of that name ambiguous
+            for name in {b"HEAD", b"main"}.intersection(files):
+                os.unlink(os.path.join(below, name))
     with open(os.path.join(folder, ".gitattributes"), "w") as file:
         file.write("*.c -diff\n*.bin diff\n*.txt binary\ndir/* -binary\n")
+    only_in_index = os.path.join(folder, "dir", ".gitattributes")  # git asks no index for a revision's attributes
+    with open(only_in_index, "w") as file:
+        file.write("* -diff\n")
+    git(folder, "add", only_in_index)
+    os.unlink(only_in_index)
     with open(os.path.join(folder, "plain.txt"), "w") as file:
         file.write("only in the work tree: foo bar\n")
 
@@ -213,6 +220,8 @@ def make_all(root, work):
         paths = {name: make_once(top, name + ".git", VERSION + " " + version, make)
                  for name, (version, make) in makers.items()}
         paths["tree"] = make_once(top, "tree", VERSION, lambda path: make_tree(paths["awkward"], path))
+        paths["below"] = os.path.join(paths["tree"], "dir")
+        paths["deeper"] = os.path.join(paths["tree"], "sub dir", "a")
     return paths
 
 

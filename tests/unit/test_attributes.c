@@ -7,6 +7,7 @@
 #include "grep/attributes.h"
 #include "grep_random.h"
 #include "support.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,65 @@ static void attributes__long_lines_are_ignored(void **state)
     trove__attributes_destroy(attributes);
 }
 
+enum { MACROS = 4000, STACK = 128 << 10 };
+
+static void *ask_on_a_small_stack(void *context)
+{
+    enum trove__content content;
+
+    assert_int_equal(trove__attributes_content(context, "x.c", &content), 0);
+    assert_int_equal(content, TROVE__CONTENT_BINARY);
+    return NULL;
+}
+
+/* Goal: macros of macros, as many as a file likes, take no C stack. */
+static void attributes__macros_nest_without_the_stack(void **state)
+{
+    struct trove__attributes *attributes;
+    struct trove__text text = {0};
+    char line[64];
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    (void)state;
+    for (int i = 0; i < MACROS; i++) {
+        int length = snprintf(line, sizeof(line), "[attr]m%d m%d\n", i, i + 1);
+        trove__text_add(&text, line, (size_t)length);
+    }
+    snprintf(line, sizeof(line), "[attr]m%d -diff\n* m0\n", MACROS);
+    trove__text_add(&text, line, strlen(line));
+    assert_int_equal(trove__attributes_create(NULL, NULL, &attributes), 0);
+    assert_int_equal(
+        trove__attributes_add(attributes, TROVE__ATTRIBUTES_LAST, text.bytes, text.size), 0);
+    assert_int_equal(pthread_attr_init(&attr), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attr, STACK), 0);
+    assert_int_equal(pthread_create(&thread, &attr, ask_on_a_small_stack, attributes), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    pthread_attr_destroy(&attr);
+    trove__attributes_destroy(attributes);
+    trove__text_deinit(&text);
+}
+
+/* Goal: what has no path is what files of no driver are. */
+static void attributes__without_a_path_the_default_driver_decides(void **state)
+{
+    struct trove__attributes *attributes;
+    enum trove__content content;
+
+    (void)state;
+    assert_int_equal(trove__attributes_create(NULL, NULL, &attributes), 0);
+    assert_int_equal(trove__attributes_add(attributes, TROVE__ATTRIBUTES_LAST, "* diff\n", 7), 0);
+    assert_int_equal(trove__attributes_content(attributes, NULL, &content), 0);
+    assert_int_equal(content, TROVE__CONTENT_LOOK);
+    assert_int_equal(trove__attributes_set_driver(attributes, "default", 7, TROVE__CONTENT_BINARY),
+                     0);
+    assert_int_equal(trove__attributes_content(attributes, NULL, &content), 0);
+    assert_int_equal(content, TROVE__CONTENT_BINARY);
+    assert_int_equal(trove__attributes_content(attributes, "x", &content), 0);
+    assert_int_equal(content, TROVE__CONTENT_TEXT);
+    trove__attributes_destroy(attributes);
+}
+
 static int make_top(void **state)
 {
     char command[128];
@@ -225,6 +285,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attributes__equal_gits),
         cmocka_unit_test(attributes__long_lines_are_ignored),
+        cmocka_unit_test(attributes__macros_nest_without_the_stack),
+        cmocka_unit_test(attributes__without_a_path_the_default_driver_decides),
     };
 
     return cmocka_run_group_tests(tests, make_top, remove_top);

@@ -183,6 +183,29 @@ static void cat_file__single_objects(void **state)
         compare(path, cases[i]);
 }
 
+/* Goal: what stands before a name that cannot be answered is answered, and a carriage return before a newline is none of
+ * the name's. */
+static void cat_file__batches_end_where_git_ends_them(void **state)
+{
+    static const char *const check[] = {"cat-file", "--batch-check", NULL};
+    static const char *const twice[] = {"cat-file", "--batch-check", "--batch-check", NULL};
+    static const char *const behind[] = {"cat-file", "HEAD", "-t", NULL};
+    char *out;
+
+    (void)state;
+    peer_shell("cd '%s'; printf 'HEAD\\r\\nnosuch\\r\\nv1\\r\\nHEAD:./x\\nHEAD\\n' >in", root);
+    compare(path, check); /* git ends there too: this is no work tree */
+    peer_shell("cd '%s'; printf 'HEAD\\r\\n\\r\\nv1\\r' >in", root);
+    compare(path, check);
+    compare(path, twice);
+    compare(path, behind);
+    peer_shell("cd '%s'; printf 'v1\\nHEAD@{1}\\nv1\\n' >in", root);
+    assert_int_equal(run_trove(path, check), 128); /* no reflog is served: git knows better */
+    out = peer_output("cat '%s/ours' | cut -d' ' -f2", root);
+    assert_string_equal(out, "tag");
+    free(out);
+}
+
 static void cat_file__batches_of_every_form(void **state)
 {
     static const char *const forms[][5] = {
@@ -342,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cat_file__single_objects),
         cmocka_unit_test(cat_file__batches_of_every_form),
+        cmocka_unit_test(cat_file__batches_end_where_git_ends_them),
         cmocka_unit_test(cat_file__all_ids),
         cmocka_unit_test(cat_file__own_options),
         cmocka_unit_test(cat_file__what_cannot_be_had),

@@ -108,7 +108,7 @@ static void test_colors(void **state)
 
     (void)state;
     assert_int_equal(read_with("[color]\ngrep = always\n[color \"grep\"]\nmatch = blue bold\n"
-                               "lineNumber = \"#ff8000\"\nnothing = red\n",
+                               "lineNumber = \"#ff8000\"\n",
                                "-i", "nowhere", &options, &err),
                      0);
     assert_true(options.settings.color);
@@ -130,14 +130,38 @@ static void test_colors(void **state)
     trove__grep_options_deinit(&options);
 }
 
-static void check_refused(const char *text, const char *message)
+static void check_threads(const char *text, const char *words, int expected)
 {
     struct trove__grep_options options;
     struct trove_error err = {.code = 0};
 
-    assert_int_equal(read_with(text, "--color", "nowhere", &options, &err), TROVE__EXIT_FATAL);
-    assert_non_null(strstr(err.message, message));
+    assert_int_equal(read_with(text, words, "nowhere", &options, &err), 0);
+    assert_int_equal(options.threads, expected);
     trove__grep_options_deinit(&options);
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    check_threads("[grep]\nthreads = 3\n", "-i", 3);
+    check_threads("[grep]\nthreads = 0x1k\n", "-i", 1024);
+    check_threads("[grep]\nthreads = 3\n", "--threads=2", 2);
+    check_threads("", "-i", 0);
+}
+
+/* Whether colours are shown or not, as git does. */
+static void check_refused(const char *text, const char *message)
+{
+    static const char *const words[] = {"--color", "-i"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct trove__grep_options options;
+        struct trove_error err = {.code = 0};
+
+        assert_int_equal(read_with(text, words[i], "nowhere", &options, &err), TROVE__EXIT_FATAL);
+        assert_non_null(strstr(err.message, message));
+        trove__grep_options_deinit(&options);
+    }
 }
 
 static void test_refused(void **state)
@@ -146,6 +170,10 @@ static void test_refused(void **state)
     check_refused("[grep]\nlineNumber = perhaps\n", "bad boolean config value 'perhaps'");
     check_refused("[grep]\npatternType = posix\n", "bad grep.patterntype argument: posix");
     check_refused("[color \"grep\"]\nmatch = brownish\n", "cannot read its configuration");
+    check_refused("[color \"grep\"]\nnothing = red\n", "unable to parse 'color.grep.nothing'");
+    check_refused("[grep]\nthreads = -1\n", "invalid number of threads specified (-1)");
+    check_refused("[grep]\nthreads = many\n", "bad numeric config value 'many'");
+    check_refused("[grep]\nthreads = 4g\n", "bad numeric config value '4g'");
     check_refused("[grep\n", "cannot read its configuration");
 }
 
@@ -201,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_colors),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_repository),
     };
