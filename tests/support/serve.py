@@ -89,7 +89,7 @@ def git_config(args):
 
 def git_command(args, port):
     command = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", "--reuseaddr",
-               "--export-all", f"--base-path={args.root}", args.root]
+               "--verbose", "--export-all", f"--base-path={args.root}", args.root]
     return command, {"URL": f"git://127.0.0.1:{port}/"}
 
 
@@ -128,11 +128,16 @@ def ssh_command(args, work, port):
     return command, {"URL": f"ssh://{user}@127.0.0.1:{port}{args.root}/", "SSH": client}
 
 
-def accepts(port):
+# What a server writes once it listens, and where. A connection to its port would not do: somebody else may have taken it.
+LISTENS = {"git": ("log", "Ready to rumble"), "http": ("error.log", "server started"), "ssh": ("log", "Server listening on")}
+
+
+def listens(kind, work):
+    name, words = LISTENS[kind]
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        return True
-    except OSError:
+        with open(f"{work}/{name}", encoding="utf-8", errors="replace") as log:
+            return words in log.read()
+    except FileNotFoundError:
         return False
 
 
@@ -154,7 +159,7 @@ def start(args, work):
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                   env=environment, start_new_session=True)
         while server.poll() is None:
-            if accepts(port):
+            if listens(args.kind, work):
                 return server, answer
             time.sleep(0.01)
         sys.stderr.write(open(f"{work}/log", encoding="utf-8").read())

@@ -188,8 +188,7 @@ static void cut__process(void **state)
     snprintf(command, sizeof(command), "/proc/%d/exe --pipe %u", (int)getpid(), peer.port);
     setenv("GIT_SSH_COMMAND", command, 1);
     setenv("GIT_SSH_VARIANT", "simple", 1);
-    cut_everywhere(&peer, "ssh://there/one.git", getenv("TROVE_LONG") != NULL ? 1 : PROCESS_STEP,
-                   3);
+    cut_everywhere(&peer, "ssh://there/one.git", test_long() ? 1 : PROCESS_STEP, 3);
     unsetenv("GIT_SSH_COMMAND");
     unsetenv("GIT_SSH_VARIANT");
     replay_peer_stop(&peer);

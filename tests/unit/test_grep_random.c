@@ -34,7 +34,7 @@ static int make_world(void **state)
     (void)state;
     setenv("TERM", "xterm", 1);
     world.seed = seed != NULL ? strtoull(seed, NULL, 0) : 1;
-    world.rounds = rounds != NULL ? atoi(rounds) : getenv("TROVE_LONG") != NULL ? 2000 : 150;
+    world.rounds = rounds != NULL ? atoi(rounds) : test_long() ? 2000 : 150;
     printf("seed %llu, rounds %d\n", (unsigned long long)world.seed, world.rounds);
     random.state = world.seed;
     for (int i = 0; i < FILES; i++) {

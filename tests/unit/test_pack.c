@@ -197,11 +197,12 @@ static void pack__pieces_of_every_size(void **state)
 /* Whether to cut at CUT: at every byte in a long run, else around the ends of entries and at every seventh. */
 static bool cut_here(const struct sample *sample, size_t cut)
 {
-    if (getenv("TROVE_LONG") != NULL || cut % 7 == 0 || cut < 20 ||
-        sample->pack.out.size - cut < 30)
+    size_t step = test_all_turns() ? 7 : 101, near = test_all_turns() ? 25 : 2;
+
+    if (test_long() || cut % step == 0 || cut < near || sample->pack.out.size - cut < near)
         return true;
     for (size_t i = 0; i < sample->count; i++)
-        if (cut + 25 > sample->ends[i] && cut < sample->ends[i] + 30)
+        if (cut + near > sample->ends[i] && cut < sample->ends[i] + near)
             return true;
     return false;
 }
@@ -253,7 +254,7 @@ static void pack__every_prefix_is_incomplete(void **state)
     sample_make(&sample, TROVE_SHA1);
     start(&target, &sample);
     target.discard = true; /* the cache stays as it is, for all turns */
-    for (size_t size = 0; size < sample.pack.out.size; size++) {
+    for (size_t size = 0; size < sample.pack.out.size; size += test_all_turns() ? 1 : 17) {
         struct pack_outcome outcome;
         size_t complete = 0, gives = target.gives;
 
@@ -280,7 +281,7 @@ static void pack__every_byte_changed(void **state)
     sample_make(&sample, TROVE_SHA1);
     start(&target, &sample);
     target.discard = true;
-    for (size_t i = 0; i < sample.pack.out.size; i++) {
+    for (size_t i = 0; i < sample.pack.out.size; i += i < 100 || test_all_turns() ? 1 : 17) {
         static const uint8_t flips[] = {0x01, 0x80, 0xff};
 
         for (size_t j = 0; j < sizeof(flips); j++) {

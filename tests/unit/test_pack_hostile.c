@@ -600,14 +600,16 @@ static struct pack_builder chain_of(uint32_t count, bool backwards)
 /* Goal: chains of 50,000, base first or base last, on a thread with a small stack's worth of recursion to spare. */
 static void hostile__chains_of_50000(void **state)
 {
+    const uint32_t count = test_all_turns() ? 50000 : 3000;
+
     (void)state;
     for (int backwards = 0; backwards < 2; backwards++) {
-        struct pack_builder pack = chain_of(50000, backwards != 0);
+        struct pack_builder pack = chain_of(count, backwards != 0);
         struct pack_outcome outcome = pack_try(trove_hash_sha1(), NULL, &pack);
 
         assert_string_equal(outcome.err.message, "");
-        assert_int_equal(outcome.stats.objects, 50001);
-        assert_int_equal(outcome.stats.deltas, 50000);
+        assert_int_equal(outcome.stats.objects, count + 1);
+        assert_int_equal(outcome.stats.deltas, count);
         pack_free(&pack);
     }
 }
