@@ -17,3 +17,9 @@ if(TROVE_SANITIZE)
         target_compile_definitions(trove-flags INTERFACE TROVE_RCU_VISIBLE=1)
     endif()
 endif()
+
+# What a reader of core/ may use beyond the processor that everything else is compiled for.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set(TROVE_AVX2_OPTIONS -mavx2 -maes -mbmi -mbmi2)
+    set(TROVE_AVX512_OPTIONS ${TROVE_AVX2_OPTIONS} -mavx512bw -mavx512vl)
+endif()

@@ -38,19 +38,19 @@ bool trove__in_section(void)
 
 bool trove_has(struct trove *cache, const struct trove_oid *id)
 {
-    return cache->reader->has(cache, id);
+    return cache->reader.has(cache, id);
 }
 
 int trove_get(struct trove *cache, const struct trove_oid *id,
               const struct trove_object **ret_object)
 {
-    return cache->reader->get(cache, id, ret_object);
+    return cache->reader.get(cache, id, ret_object);
 }
 
 size_t trove_get_many(struct trove *cache, const struct trove_oid *ids, size_t count,
                       const struct trove_object **ret_objects)
 {
-    return cache->reader->get_many(cache, ids, count, ret_objects);
+    return cache->reader.get_many(cache, ids, count, ret_objects);
 }
 
 struct trove_object *trove__cache_find(struct trove *cache, const struct trove_oid *id)

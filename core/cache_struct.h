@@ -13,7 +13,7 @@
 struct trove {
     /* READ-MOSTLY: all that has and get read, first */
     struct trove__table table;
-    const struct trove__reader *reader;
+    struct trove__reader reader; /* not a pointer: a load less in each lookup */
     struct trove_options options;
     struct trove_hash hash;
     uint64_t max_cached_bytes; /* larger objects are answered, not cached */

@@ -199,8 +199,9 @@ static int init_contents(struct trove *cache)
 
     if (r < 0)
         return r;
-    r = trove__table_init(&cache->table, cache->hash.algo, first_level_bytes(&cache->options),
-                          ahead_bytes(&cache->options), &host, &cache->reclaim);
+    r = trove__table_init(&cache->table, cache->hash.algo, cache->reader.hash,
+                          first_level_bytes(&cache->options), ahead_bytes(&cache->options), &host,
+                          &cache->reclaim);
     if (r < 0)
         trove__policy_deinit(&cache->policy);
     return r;
@@ -217,7 +218,7 @@ static void init_parts(struct trove *cache, const struct trove_options *options)
     cache->options = *options;
     cache->hash = *options->hash;
     cache->options.hash = &cache->hash;
-    cache->reader = trove__reader_nth(cache->hash.algo, 0);
+    cache->reader = *trove__reader_nth(cache->hash.algo, 0);
     cache->max_cached_bytes = max_cached_of(options);
     trove__counters_init(&cache->counters);
     trove__budget_init(&cache->budget, options->max_bytes, deferred_max_of(options),

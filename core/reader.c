@@ -11,10 +11,12 @@ static unsigned supported(const struct trove__reader *ret_readers[TROVE__READERS
     /* ThreadSanitizer sees no vector load and no fence, so where it watches there is the plain one alone. */
 #if defined(__x86_64__) && !defined(TROVE_RCU_VISIBLE)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2"))
-        ret_readers[count++] = trove__reader_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+        __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes")) {
+        if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+            ret_readers[count++] = trove__reader_avx512;
         ret_readers[count++] = trove__reader_avx2;
+    }
     ret_readers[count++] = trove__reader_sse2;
 #endif
     ret_readers[count++] = trove__reader_plain;

@@ -6,10 +6,12 @@
 #ifndef TROVE_CORE_READER_H
 #define TROVE_CORE_READER_H
 
+#include "core/table.h"
 #include <trove/cache.h>
 
 struct trove__reader {
     const char *name;
+    trove__hash_fn hash; /* what these compute; the table's must be the same */
     bool (*has)(struct trove *cache, const struct trove_oid *id);
     int (*get)(struct trove *cache, const struct trove_oid *id,
                const struct trove_object **ret_object);

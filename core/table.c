@@ -38,8 +38,10 @@
  *   find    table_find.h: the home bucket of the oldest level at once; when that does not decide, every slot in scan
  *           order, the pass counter after the slots of its bucket, `next` after the slots of its level. A vector load has
  *           no order between its lanes, so a copy that moves forward inside one bucket could be missed; who drops an
- *           earlier copy therefore counts up its home bucket's seq first, and a find that missed and sees seq changed
- *           scans again in strict order, which needs no seq (a plain loop, once: no retry).
+ *           earlier copy therefore marks its home bucket DROPPED first, and a find that missed and sees the mark scans
+ *           again in strict order, which needs no mark (a plain loop, once: no retry). The mark stays as long as the
+ *           level: two inserts of one id rarely meet, and a number that changes would cost each find a load before the
+ *           lanes.
  *   insert  (1) find; found: done. (2) In the newest level take the first EMPTY slot of the window: pass counters of
  *           the buckets passed, level count, then compare-and-swap; lost: undo, back to (1). (3) Full fence, then scan
  *           for another word with the id. Later than mine: drop mine, the answer is the other. Earlier and not SEALED:
@@ -59,10 +61,10 @@
  *                      a store-load pair: slot, fence, scan
  *   E4 pass            count_pass() -> trove__scan_next(), trove__table_find_home()
  *                      the counter before the slot; read after the slots
- *   E5 seq             drop_copy() -> trove__table_find_home()
- *                      seq before the clear; read around the lanes
+ *   E5 drop            drop_copy() -> trove__table_find_home()
+ *                      the mark before the clear; read after the lanes
  *   E6 head            switch_head() -> trove__scan_begin(), trove__table_find_home()
- *                      the next level as the oldest
+ *                      the next level as the oldest, its view before its place as the head
  *   E7 moved           move_sealed(), drop_sealed() -> trove__scan_next()
  *                      the newer slot before the older's EMPTY
  *   E8 settled         settle() -> level_to_move(), trove__table_is_empty()
@@ -73,8 +75,8 @@
  * PROGRESS  find: wait-free, at most the home bucket and then 3 x 16 x 7 slots. insert: lock-free; a retry means that somebody else took the
  *           slot. remove: lock-free. A thread stopped anywhere holds up nobody: at worst one slot stays SEALED, its
  *           object is found but cannot be evicted, and its level cannot be freed.
- * LIMITS    2^16 drops of duplicates in one home bucket during one vector load would make seq look unchanged. A level
- *           has at least 64 buckets, so that the 16 buckets of a window differ. Addresses have 47 bits.
+ * LIMITS    A level has at least 64 buckets, so that the 16 buckets of a window differ. Addresses have 47 bits. Misses in
+ *           a bucket that is marked DROPPED scan.
  * TESTS     tests/stepped/test_stopped_table.c (a thread stopped at each step of insert, removal, growth and move: I2, I3,
  *           I5 and PROGRESS; the bound of a find), tests/unit/test_reader.c (lanes, full windows, growth),
  *           tests/stress/test_cache_stress.c (I6, recounts), the TSan preset for E1 to E9.
@@ -245,10 +247,10 @@ static bool is_later(const struct trove__scan *scan, const struct trove__place *
 /* Takes out WORD at PLACE as a duplicate: true when this call did it, and the caller owns the retirement. */
 static bool drop_copy(const struct trove__place *place, uint64_t hash, uint64_t word)
 {
-    /* RELEASE [E5 seq]: before the clear; a vector load that misses the later copy and sees this slot cleared sees seq
-     * changed. Pairs with the two loads of meta in trove__table_find_home(). */
-    trove__add_release(&trove__home_of(place->level, hash)->meta, (uint64_t)1 << TROVE__SEQ_SHIFT);
-    /* ACQ_REL [E5 seq], [E4 pass]: whoever sees EMPTY here sees the later copy and its counters. */
+    /* ACQ_REL [E5 drop]: before the clear; a vector load that misses the later copy and sees this slot cleared is followed
+     * by a look at the mark. Pairs with the load of meta in trove__table_find_home(). */
+    trove__or_acq_rel(&trove__home_of(place->level, hash)->meta, TROVE__DROPPED);
+    /* ACQ_REL [E5 drop], [E4 pass]: whoever sees EMPTY here sees the later copy and its counters. */
     if (!trove__cas_acq_rel(&trove__bucket_at(place->level, hash, place->step)->slots[place->slot],
                             &word, 0))
         return false;
@@ -447,18 +449,20 @@ void trove__table_each(struct trove__table *table,
             }
 }
 
-int trove__table_init(struct trove__table *table, enum trove_algo algo, uint64_t first_bytes,
-                      uint64_t ahead_bytes, const struct trove__table_host *host,
-                      struct trove__reclaim *reclaim)
+int trove__table_init(struct trove__table *table, enum trove_algo algo, trove__hash_fn hash,
+                      uint64_t first_bytes, uint64_t ahead_bytes,
+                      const struct trove__table_host *host, struct trove__reclaim *reclaim)
 {
     uint64_t buckets = TROVE__BUCKETS_MIN;
     struct trove__level *first;
     int r;
 
     table->algo = algo;
+    table->hash = hash;
     table->host = *host;
     table->reclaim = reclaim;
     table->ahead_bytes = ahead_bytes;
+    atomic_init(&table->view, 0);
     atomic_init(&table->head, NULL);
     r = trove__secret_draw(&table->secret);
     if (r < 0)
@@ -468,7 +472,8 @@ int trove__table_init(struct trove__table *table, enum trove_algo algo, uint64_t
     r = trove__level_create(table, buckets, 0, false, &first);
     if (r < 0)
         return r;
-    trove__store_release(&table->head, first); /* [E6 head] */
+    trove__store_release(&table->view, first->view); /* [E6 head], both */
+    trove__store_release(&table->head, first);
     return 0;
 }
 

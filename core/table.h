@@ -27,11 +27,17 @@ struct trove__table_host {
     void *context;
 };
 
+/* One of keyed_hash.h's, as the readers of this table have it. */
+typedef uint64_t (*trove__hash_fn)(const struct trove__secret *secret, const uint8_t *id);
+
 struct trove__table {
     /* READ-MOSTLY: every find */
-    _Alignas(TROVE__LINE_BYTES) _Atomic(struct trove__level *) head; /* the oldest level */
-    enum trove_algo algo;
     struct trove__secret secret;
+    _Alignas(TROVE__LINE_BYTES) atomic_ulong
+        view; /* of the oldest level, or of its successor when that is empty for ever */
+    _Atomic(struct trove__level *) head; /* the oldest level */
+    enum trove_algo algo;
+    trove__hash_fn hash;
     /* writers */
     struct trove__table_host host;
     struct trove__reclaim *reclaim;
@@ -42,16 +48,16 @@ struct trove__table {
 uint64_t trove__table_bytes_min(void);
 
 /* The first level has about FIRST_BYTES; the last of a chain is made ahead of need up to AHEAD_BYTES. 0, -ENOMEM, -ECACHE_OVERFULL (the host refused the first level), or what drawing the secret failed with. */
-int trove__table_init(struct trove__table *table, enum trove_algo algo, uint64_t first_bytes,
-                      uint64_t ahead_bytes, const struct trove__table_host *host,
-                      struct trove__reclaim *reclaim);
+int trove__table_init(struct trove__table *table, enum trove_algo algo, trove__hash_fn hash,
+                      uint64_t first_bytes, uint64_t ahead_bytes,
+                      const struct trove__table_host *host, struct trove__reclaim *reclaim);
 
 /* Releases every object in it (the cache's pin) and all levels. No concurrent calls. */
 void trove__table_deinit(struct trove__table *table);
 
 static inline uint64_t trove__table_hash(const struct trove__table *table, const uint8_t *id)
 {
-    return trove__keyed_hash(&table->secret, id, table->algo);
+    return table->hash(&table->secret, id);
 }
 
 /* OBJECT, complete, holds the cache's pin. Lock-free.

@@ -3,19 +3,14 @@
  * table_find.h - the layout of a bucket, and the find that has and get inline. The protocol is in table.c.
  *
  * One line decides: the id's home bucket of the oldest level. Its tags are compared at once; the first candidate is
- * reloaded and its id compared. No candidate, no pass counter of the id's class, no newer level and no removal of a duplicate
- * meanwhile: a miss. Everything else, some per cent of lookups, goes to trove__table_find_slow().
+ * reloaded and its id compared. No candidate, no pass counter of the id's class, no newer level and no duplicate that was ever
+ * taken out: a miss. Everything else, some per cent of lookups, goes to trove__table_find_slow().
  */
 #ifndef TROVE_CORE_TABLE_FIND_H
 #define TROVE_CORE_TABLE_FIND_H
 
+#include "core/needle.h"
 #include "core/table.h"
-#include <string.h>
-#if defined(TROVE_RCU_VISIBLE) || defined(TROVE_TABLE_PLAIN) || !defined(__SSE2__)
-#define TROVE__MATCH_PLAIN 1
-#else
-#include <immintrin.h>
-#endif
 
 #define TROVE__SLOTS 7  /* a bucket's */
 #define TROVE__STEPS 16 /* buckets that an id may be in */
@@ -30,13 +25,13 @@
 #define TROVE__ADDRESS ((uint64_t)0xffffffffffe0)
 
 /*
- * Meta: eight pass counters of six bits, one a class, and a 16-bit sequence number above them. Eight by six instead of
- * seven by seven: a class is then three bits of the hash and no division. A counter never wraps: an insert that finds it
- * at its maximum treats the window as full.
+ * Meta: eight pass counters of six bits, one a class, and above them DROPPED: a duplicate of an id whose home this is was
+ * once taken out. Eight by six instead of seven by seven: a class is then three bits of the hash and no division. A counter
+ * never wraps: an insert that finds it at its maximum treats the window as full.
  */
 #define TROVE__PASS_BITS 6
 #define TROVE__PASS_MAX ((uint64_t)63)
-#define TROVE__SEQ_SHIFT 48
+#define TROVE__DROPPED ((uint64_t)1 << 8 * TROVE__PASS_BITS)
 
 struct trove__bucket {
     _Alignas(TROVE__LINE_BYTES) atomic_ulong meta;
@@ -45,13 +40,14 @@ struct trove__bucket {
 
 _Static_assert(sizeof(struct trove__bucket) == TROVE__LINE_BYTES, "a bucket is one line");
 _Static_assert(sizeof(unsigned long) == sizeof(uint64_t), "a word holds an address and a tag");
-_Static_assert(8 * TROVE__PASS_BITS == TROVE__SEQ_SHIFT, "counters and sequence share a word");
 _Static_assert((TROVE__OBJECT_ALIGN & (TROVE__OBJECT_ALIGN - 1)) == 0 && TROVE__OBJECT_ALIGN == 32,
                "TROVE__ADDRESS leaves out what alignment makes zero");
 
 struct trove__level {
     /* READ-MOSTLY */
     struct trove__bucket *buckets;
+    uint64_t
+        view; /* the address of buckets and, below it, shift: all that a find needs, in one word */
     uint64_t mask; /* bucket count - 1 */
     unsigned shift;
     unsigned number; /* older levels have smaller ones */
@@ -82,9 +78,23 @@ static inline uint64_t trove__stride_of(uint64_t hash)
     return hash >> 19 | 1;
 }
 
+static inline uint64_t trove__view_of(const struct trove__bucket *buckets, unsigned shift)
+{
+    return (uint64_t)(uintptr_t)buckets |
+           shift; /* buckets are aligned to 64 bytes, shift is less */
+}
+
+static inline struct trove__bucket *trove__home_in(uint64_t view, uint64_t hash)
+{
+    struct trove__bucket *buckets =
+        (struct trove__bucket *)(uintptr_t)(view & ~(uint64_t)(TROVE__LINE_BYTES - 1));
+
+    return &buckets[hash >> (view & (TROVE__LINE_BYTES - 1))];
+}
+
 static inline struct trove__bucket *trove__home_of(const struct trove__level *level, uint64_t hash)
 {
-    return &level->buckets[hash >> level->shift];
+    return trove__home_in(level->view, hash);
 }
 
 static inline struct trove_object *trove__object_of(uint64_t word)
@@ -95,50 +105,46 @@ static inline struct trove_object *trove__object_of(uint64_t word)
 static inline bool trove__id_equal(const struct trove_object *object, const uint8_t *id,
                                    enum trove_algo algo)
 {
-    uint64_t a[4], b[4];
-    uint32_t c, d;
+    const struct trove__needle needle = trove__needle_of(id, algo);
 
-    memcpy(a, object->id, 16);
-    memcpy(b, id, 16);
-    if (algo == TROVE_SHA1) {
-        memcpy(&c, object->id + 16, 4);
-        memcpy(&d, id + 16, 4);
-        return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (c ^ d)) == 0;
-    }
-    memcpy(a + 2, object->id + 16, 16);
-    memcpy(b + 2, id + 16, 16);
-    return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0;
+    return trove__needle_is(&needle, object->id, algo);
 }
 
 /*
  * The lanes of BUCKET whose tag is TAG, one bit a lane, trove__lane() telling which; never the meta word. A hint: there is
- * no order between the lanes (who relies on a miss brackets the call with the bucket's seq), and the caller loads a
+ * no order between the lanes (who relies on a miss looks at DROPPED afterwards), and the caller loads a
  * candidate again, with acquire. Which version is compiled is the translation unit's choice (reader_*.c; TROVE_TABLE_PLAIN asks for the plain one).
  */
-#if defined(TROVE__MATCH_PLAIN)
+#if defined(TROVE__PLAIN)
+typedef uint64_t trove__lanes;
+#define TROVE__LANE_BITS 8
 #define TROVE__LANE_SHIFT 0
-static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t tag)
+static inline trove__lanes trove__match(const struct trove__bucket *bucket, uint64_t tag)
 {
     uint64_t lanes = 0;
 
     for (unsigned i = 0; i < TROVE__SLOTS; i++) {
-        /* ACQUIRE [E4 pass], [E5 seq]: stands for the fence that follows the vector load. */
+        /* ACQUIRE [E4 pass], [E5 drop]: stands for the fence that follows the vector load. */
         uint64_t word = trove__load_acquire(&bucket->slots[i]);
         lanes |= (uint64_t)(word >> TROVE__TAG_SHIFT == tag) << 8 * (i + 1);
     }
     return lanes;
 }
 #elif defined(__AVX512BW__)
-#define TROVE__LANE_SHIFT 3 /* 32 lanes of 16 bits: a tag is each fourth */
-static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t tag)
+typedef uint32_t trove__lanes;
+#define TROVE__LANE_BITS 4 /* lanes of 16 bits: a tag is each fourth */
+#define TROVE__LANE_SHIFT 3
+static inline trove__lanes trove__match(const struct trove__bucket *bucket, uint64_t tag)
 {
     return _mm512_cmpeq_epi16_mask(*(const __m512i *)(const void *)bucket,
                                    _mm512_set1_epi16((short)tag)) &
            0x88888880;
 }
 #elif defined(__AVX2__)
-#define TROVE__LANE_SHIFT 7 /* 64 bytes: a tag ends in each eighth */
-static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t tag)
+typedef uint64_t trove__lanes;
+#define TROVE__LANE_BITS 8 /* bytes: a tag ends in each eighth */
+#define TROVE__LANE_SHIFT 7
+static inline trove__lanes trove__match(const struct trove__bucket *bucket, uint64_t tag)
 {
     const __m256i *words = (const __m256i *)(const void *)bucket;
     __m256i wanted = _mm256_set1_epi16((short)tag);
@@ -148,8 +154,10 @@ static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t
     return (high << 32 | low) & 0x8080808080808000;
 }
 #else
-#define TROVE__LANE_SHIFT 1 /* 16 bytes of packed tags */
-static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t tag)
+typedef uint32_t trove__lanes;
+#define TROVE__LANE_BITS 2 /* bytes of packed tags */
+#define TROVE__LANE_SHIFT 1
+static inline trove__lanes trove__match(const struct trove__bucket *bucket, uint64_t tag)
 {
     const __m128 *words = (const __m128 *)(const void *)bucket;
     __m128i wanted = _mm_set1_epi16((short)tag);
@@ -164,12 +172,14 @@ static inline uint64_t trove__match(const struct trove__bucket *bucket, uint64_t
 #endif
 
 /* The word of the first lane in LANES, which is not 0. */
-static inline const atomic_ulong *trove__lane(const struct trove__bucket *bucket, uint64_t lanes)
+static inline const atomic_ulong *trove__lane(const struct trove__bucket *bucket,
+                                              trove__lanes lanes)
 {
-    unsigned bit = (unsigned)__builtin_ctzll(lanes) - TROVE__LANE_SHIFT;
-    unsigned bits_a_lane = TROVE__LANE_SHIFT == 1 ? 2 : TROVE__LANE_SHIFT == 3 ? 4 : 8;
+    size_t bit =
+        (size_t)(sizeof(lanes) == 8 ? __builtin_ctzll(lanes) : __builtin_ctz((unsigned)lanes));
+    const char *words = (const char *)bucket - TROVE__LANE_SHIFT * (8 / TROVE__LANE_BITS);
 
-    return (const atomic_ulong *)((const char *)bucket + (size_t)bit * (8 / bits_a_lane));
+    return (const atomic_ulong *)(const void *)(words + bit * (8 / TROVE__LANE_BITS));
 }
 
 /* The whole search, in strict scan order over all levels. At most 3 * 16 * 7 slots. */
@@ -177,21 +187,20 @@ struct trove_object *trove__table_find_slow(struct trove__table *table, const ui
                                             uint64_t hash, enum trove_algo algo);
 
 /*
- * What the home bucket says about ID: the object, rcu-borrow, or NULL, and then *RET_MISSED tells whether that is the
+ * What the home bucket says about NEEDLE: the object, rcu-borrow, or NULL, and then *RET_MISSED tells whether that is the
  * answer: if not, ask trove__table_find_slow(). Wait-free; writes nothing. ALGO is the table's, a constant where it can be.
  */
 static inline __attribute__((always_inline)) struct trove_object *
-trove__table_find_home(struct trove__table *table, const uint8_t *id, uint64_t hash,
-                       enum trove_algo algo, bool *ret_missed)
+trove__table_find_home(struct trove__table *table, const struct trove__needle *needle,
+                       uint64_t hash, enum trove_algo algo, bool *ret_missed)
 {
-    /* ACQUIRE [E6 head]: pairs with RELEASE in switch_head() and with the release in trove__table_init(). */
-    struct trove__level *level = trove__load_acquire(&table->head);
-    struct trove__bucket *home = trove__home_of(level, hash);
-    uint64_t before, after, lanes;
+    /* ACQUIRE [E6 head]: pairs with the compare-and-swap of view in switch_head() and with trove__table_init(). */
+    uint64_t view = trove__load_acquire(&table->view);
+    struct trove__bucket *home = trove__home_in(view, hash);
+    struct trove__level *level;
+    trove__lanes lanes = trove__match(home, trove__tag_of(hash));
+    uint64_t meta;
 
-    /* ACQUIRE [E5 seq]: the lanes are loaded after it. Pairs with RELEASE in drop_copy(). */
-    before = trove__load_acquire(&home->meta);
-    lanes = trove__match(home, trove__tag_of(hash));
     if (lanes != 0) {
         /* ACQUIRE [E1 publish-entry]: pairs with the compare-and-swap in take_slot(). The word may be another than the one
          * that matched, or EMPTY by now; the id decides. A tag that misled, once in some thousand lookups, is left to the
@@ -200,15 +209,16 @@ trove__table_find_home(struct trove__table *table, const uint8_t *id, uint64_t h
             trove__object_of(trove__load_acquire(trove__lane(home, lanes)));
 
         *ret_missed = false;
-        return object != NULL && trove__id_equal(object, id, algo) ? object : NULL;
+        return object != NULL && trove__needle_is(needle, object->id, algo) ? object : NULL;
     }
-    /* ACQUIRE fence [E4 pass], [E5 seq]: meta and next are loaded after the lanes. Pairs with the increments in
-     * count_pass() and drop_copy(), which come before what they announce. */
+    /* ACQUIRE fence [E4 pass], [E5 drop]: meta and next are loaded after the lanes. Pairs with what count_pass() and
+     * drop_copy() do to meta before what they announce. */
     trove__fence_acquire();
-    after = trove__load_acquire(&home->meta);
-    /* ACQUIRE [E2 publish-level]: after the lanes, never before; pairs with the compare-and-swap in publish_level(). */
-    *ret_missed = ((after >> trove__pass_shift(hash) & TROVE__PASS_MAX) |
-                   (after ^ before) >> TROVE__SEQ_SHIFT) == 0 &&
+    meta = trove__load_acquire(&home->meta);
+    /* ACQUIRE [E6 head], [E2 publish-level]: after the lanes, never before; pair with switch_head() and publish_level(). */
+    level = trove__load_acquire(&table->head);
+    *ret_missed = ((meta >> trove__pass_shift(hash) & TROVE__PASS_MAX) | (meta & TROVE__DROPPED) |
+                   (level->view ^ view)) == 0 &&
                   trove__load_acquire(&level->next) == NULL;
     return NULL;
 }
@@ -218,8 +228,9 @@ static inline __attribute__((always_inline)) struct trove_object *
 trove__table_find(struct trove__table *table, const uint8_t *id, uint64_t hash,
                   enum trove_algo algo)
 {
+    const struct trove__needle needle = trove__needle_of(id, algo);
     bool missed;
-    struct trove_object *object = trove__table_find_home(table, id, hash, algo, &missed);
+    struct trove_object *object = trove__table_find_home(table, &needle, hash, algo, &missed);
 
     return object != NULL || missed ? object : trove__table_find_slow(table, id, hash, algo);
 }
@@ -228,15 +239,15 @@ trove__table_find(struct trove__table *table, const uint8_t *id, uint64_t hash,
 static inline void trove__table_prefetch(struct trove__table *table, uint64_t hash)
 {
     /* ACQUIRE [E6 head]: as in trove__table_find_home(). */
-    __builtin_prefetch(trove__home_of(trove__load_acquire(&table->head), hash), 0, 3);
+    __builtin_prefetch(trove__home_in(trove__load_acquire(&table->view), hash), 0, 3);
 }
 
 /* The next stage: starts loading the likely object. */
 static inline void trove__table_prefetch_object(struct trove__table *table, uint64_t hash)
 {
     /* ACQUIRE [E6 head]: as in trove__table_find_home(). */
-    struct trove__bucket *home = trove__home_of(trove__load_acquire(&table->head), hash);
-    uint64_t lanes = trove__match(home, trove__tag_of(hash));
+    struct trove__bucket *home = trove__home_in(trove__load_acquire(&table->view), hash);
+    trove__lanes lanes = trove__match(home, trove__tag_of(hash));
 
     /* RELAXED: a prefetch of a stale address harms nobody. */
     if (lanes != 0)

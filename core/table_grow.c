@@ -106,6 +106,7 @@ int trove__level_create(struct trove__table *table, uint64_t buckets, unsigned n
     }
     level->mask = buckets - 1;
     level->shift = 64 - (unsigned)__builtin_ctzl(buckets);
+    level->view = trove__view_of(level->buckets, level->shift);
     level->number = number;
     level->bytes = charge;
     level->table = table;
@@ -277,15 +278,19 @@ static void move_slot(struct trove__level *level, struct trove__bucket *bucket, 
         }
 }
 
-/* Lets go of the oldest level when it is empty for ever. */
+/* Lets go of the oldest level when it is empty for ever. The view moves first, by whoever comes; so while HEAD is the head
+ * the view is HEAD's or its successor's, and when the one exchange of the head is won, nobody can set it back: it is
+ * HEAD's no more, and nothing makes it HEAD's again while this section keeps HEAD's memory from being used again. */
 static bool switch_head(struct trove__table *table, struct trove__level *head)
 {
     struct trove__level *next = trove__load_acquire(&head->next); /* [E2 publish-level] */
+    uint64_t view = head->view;
 
     /* ACQUIRE [E9 clear]: all clears happened before; I7 says that the count stays 0. */
     if (trove__load_acquire(&head->count) != 0)
         return false;
-    /* ACQ_REL [E6 head]: pairs with the acquire loads of head. */
+    /* ACQ_REL [E6 head], both: pair with the acquire loads of view and head. */
+    trove__cas_acq_rel(&table->view, &view, next->view);
     if (!trove__cas_acq_rel(&table->head, &head, next))
         return false;
     trove__reclaim_memory(table->reclaim, &head->retired);
