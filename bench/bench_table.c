@@ -713,6 +713,18 @@ static void warm_up(const uint64_t *numbers, size_t count)
     }
 }
 
+#define CANNOT_RUN 77
+
+static bool can_run(void)
+{
+#if defined(TROVE__NEEDLE_BLOCKS)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("aes") &&
+           __builtin_cpu_supports("bmi2");
+#else
+    return true;
+#endif
+}
+
 int main(int argc, char **argv)
 {
     uint64_t *numbers;
@@ -720,6 +732,12 @@ int main(int argc, char **argv)
 
     parse(argc, argv);
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!can_run()) {
+        fprintf(
+            stderr,
+            "bench_table: this processor has no AVX2 and AES, which the peers' hash is compiled for\n");
+        return CANNOT_RUN;
+    }
     if (trove__secret_draw(&secret) != 0)
         die("no secret");
     numbers = malloc(object_count * sizeof(*numbers));
