@@ -128,6 +128,31 @@ static void drop_to_outside(struct trove_object *object)
     trove_unpin(object);
 }
 
+/* There is no room for OBJECT (taken): it stays outside, unless it is cached already. */
+static int insert_overfull(struct trove *cache, struct trove_object *object,
+                           struct trove_object **ret_cached)
+{
+    struct trove_object *other;
+    bool same;
+
+    trove__section_enter();
+    other = trove__table_find(&cache->table, object->id,
+                              trove__table_hash(&cache->table, object->id), cache->table.algo);
+    same = other != NULL && trove__object_same_bytes(object, other);
+    if (same)
+        trove_pin(other);
+    trove__section_leave();
+    if (other == NULL) {
+        *ret_cached = object;
+        return TROVE__UNCACHED;
+    }
+    trove_unpin(object);
+    if (!same)
+        return -EBADMSG;
+    *ret_cached = other;
+    return TROVE__EXISTED;
+}
+
 int trove__cache_insert(struct trove *cache, struct trove_object *object,
                         struct trove_object **ret_cached)
 {
@@ -136,10 +161,8 @@ int trove__cache_insert(struct trove *cache, struct trove_object *object,
     bool is_private;
     int r;
 
-    if (!reserve(cache, bytes)) {
-        *ret_cached = object;
-        return TROVE__UNCACHED;
-    }
+    if (!reserve(cache, bytes))
+        return insert_overfull(cache, object, ret_cached);
     trove__object_come_inside(object);
     trove_pin(object); /* the cache's */
     trove__section_enter();

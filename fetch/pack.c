@@ -39,15 +39,18 @@ static int prepare(struct trove__pack_reader *reader, struct trove_error *err)
     struct trove__pack_parser *parser = &reader->parser;
     uint64_t inflight = reader->limits.max_inflight_bytes;
     uint64_t spool_max = inflight / 2;
-    int r = trove__pack_index_init(&parser->index, reader->hash->algo, inflight / 8, err);
+    int r = trove__pack_index_init(&parser->index, reader->hash->algo, inflight / 8 - inflight / 32,
+                                   err);
 
+    trove__bulk_init(&parser->chain, inflight / 64);
+    trove__pack_spill_init(&parser->spill, inflight / 64);
     trove__pack_bases_init(&parser->bases, &parser->index);
     if (r < 0)
         return r;
     if (reader->limits.spool_bytes < spool_max)
         spool_max = reader->limits.spool_bytes;
     reader->chunk_bytes = inflight / CHUNKS_OF_INFLIGHT;
-    parser->raw_share = spool_max + (2 + TROVE__PACK_JOINED_CHUNKS) * reader->chunk_bytes;
+    parser->raw_share = spool_max + (3 + TROVE__PACK_JOINED_CHUNKS) * reader->chunk_bytes;
     if (parser->raw_share < TROVE__PACK_FILE_CHUNKS * reader->chunk_bytes)
         parser->raw_share = TROVE__PACK_FILE_CHUNKS * reader->chunk_bytes;
     if (trove__spool_create(spool_max, reader->chunk_bytes, reader->limits.thread_bytes,
@@ -75,9 +78,7 @@ int trove__pack_reader_create(const struct trove_hash *hash,
     reader->hash = hash;
     reader->limits = *limits;
     reader->target = *target;
-    reader->has_until = until != NULL;
-    if (until != NULL)
-        reader->until = *until;
+    reader->until = until != NULL ? *until : (struct trove_until){.deadline_ns = TROVE_NO_DEADLINE};
     r = prepare(reader, err);
     if (r < 0) {
         trove__pack_reader_destroy(reader);
@@ -189,7 +190,7 @@ int trove__pack_reader_finish(struct trove__pack_reader *reader,
     int r = reader->status;
 
     if (r < 0) {
-        trove__pack_lanes_stop(reader);
+        (void)trove__pack_lanes_finish(reader, NULL); /* what came before the failure is given */
     } else if (!reader->finished) {
         r = reader->lanes != NULL ? trove__pack_lanes_finish(reader, &reader->error)
                                   : trove__pack_parse_end(reader, &reader->error);

@@ -33,7 +33,7 @@ static void link_newest(struct trove__pack_bases *bases, uint32_t slot)
     bases->newest = slot;
 }
 
-static void drop(struct trove__pack_bases *bases, uint32_t slot)
+void trove__pack_bases_drop(struct trove__pack_bases *bases, uint32_t slot)
 {
     struct trove__pack_base *node = &bases->nodes[slot];
 
@@ -51,7 +51,7 @@ static void drop(struct trove__pack_bases *bases, uint32_t slot)
 void trove__pack_bases_deinit(struct trove__pack_bases *bases)
 {
     while (bases->oldest != TROVE__PACK_NONE)
-        drop(bases, bases->oldest);
+        trove__pack_bases_drop(bases, bases->oldest);
     trove__free(bases->nodes);
     trove__pack_bases_init(bases, bases->index);
 }
@@ -109,14 +109,11 @@ void trove__pack_bases_let_go(struct trove__pack_bases *bases, uint32_t slot)
     bases->nodes[slot].holds--;
 }
 
-bool trove__pack_bases_drop_one(struct trove__pack_bases *bases)
+uint32_t trove__pack_bases_oldest(const struct trove__pack_bases *bases)
 {
     uint32_t slot = bases->oldest;
 
     while (slot != TROVE__PACK_NONE && bases->nodes[slot].holds > 0)
         slot = bases->nodes[slot].newer;
-    if (slot == TROVE__PACK_NONE)
-        return false;
-    drop(bases, slot);
-    return true;
+    return slot;
 }

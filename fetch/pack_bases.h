@@ -41,7 +41,8 @@ const struct trove__pack_base *trove__pack_bases_hold(struct trove__pack_bases *
                                                       uint32_t slot);
 void trove__pack_bases_let_go(struct trove__pack_bases *bases, uint32_t slot);
 
-/* Drops the oldest that nobody holds. False when there is none. */
-bool trove__pack_bases_drop_one(struct trove__pack_bases *bases);
+/* The oldest that nobody holds, or TROVE__PACK_NONE. */
+uint32_t trove__pack_bases_oldest(const struct trove__pack_bases *bases);
+void trove__pack_bases_drop(struct trove__pack_bases *bases, uint32_t slot);
 
 #endif

@@ -302,7 +302,7 @@ static int push_data(struct trove__pack_reader *reader, const uint8_t *bytes, si
     const char *why = "no memory to inflate it";
     size_t used = 0;
     uint64_t in;
-    int r, too_much;
+    int r, stop;
 
     if (current->inflating == TROVE__PACK_PROVING && size > PROVING_BYTES)
         size = PROVING_BYTES; /* a bomb is noticed soon */
@@ -310,10 +310,13 @@ static int push_data(struct trove__pack_reader *reader, const uint8_t *bytes, si
     if (r < 0 && r != -EAGAIN)
         return trove__pack_wrong(current->offset, r, why, err);
     in = trove__inflate_total_in(parser->inflater);
-    too_much = check_ratio(reader, in, trove__inflate_total_out(parser->inflater), err);
-    if (too_much < 0)
-        return too_much;
+    stop = check_ratio(reader, in, trove__inflate_total_out(parser->inflater), err);
+    if (stop < 0)
+        return stop;
     parser->at += used;
+    stop = trove__pack_go_on(reader, size, err);
+    if (stop < 0)
+        return stop;
     if (current->inflating == TROVE__PACK_PROVING)
         return r == 0 || is_credible(current->header.size, in) ? begin_again(reader, err) : 0;
     advance(reader);

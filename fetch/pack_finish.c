@@ -7,16 +7,6 @@
 
 /* --- complete objects --------------------------------------------------------------------------------------------- */
 
-static int wake(struct trove__pack_parser *parser, const struct trove__pack_wait *base)
-{
-    uint32_t entry;
-
-    while ((entry = trove__pack_index_wake(&parser->index, base)) != TROVE__PACK_NONE)
-        if (trove__pack_push_ready(parser, entry) < 0)
-            return -ENOMEM;
-    return 0;
-}
-
 int trove__pack_completed(struct trove__pack_reader *reader, const struct trove__pack_task *task,
                           const struct trove_oid *id, struct trove_error *err)
 {
@@ -26,8 +16,7 @@ int trove__pack_completed(struct trove__pack_reader *reader, const struct trove_
 
     trove__pack_bases_let_go(&parser->bases, task->slot);
     parser->given++;
-    if (r == 0 && wake(parser, &base) < 0)
-        r = trove__pack_wrong(task->offset, -ENOMEM, "no memory for the deltas of it", err);
+    trove__pack_index_wake(&parser->index, &base);
     return r;
 }
 
@@ -51,10 +40,7 @@ int trove__pack_complete(struct trove__pack_reader *reader, uint32_t entry, enum
     }
     known->type = type;
     known->depth = depth;
-    if (wake(parser, &base) < 0) {
-        trove_unpin(object);
-        return trove__pack_wrong(known->offset, -ENOMEM, "no memory for the deltas of it", err);
-    }
+    trove__pack_index_wake(&parser->index, &base);
     return trove__pack_lanes_submit(reader, &task, err);
 }
 
@@ -73,7 +59,8 @@ static int ends_early(const struct trove__pack_reader *reader, struct trove_erro
 }
 
 /* Bases may have come into the cache meanwhile. *RET_FOUND is whether one did. */
-static int look_outside_again(struct trove__pack_reader *reader, bool *ret_found)
+static int look_outside_again(struct trove__pack_reader *reader, bool *ret_found,
+                              struct trove_error *err)
 {
     struct trove__pack_parser *parser = &reader->parser;
     struct trove__pack_wait base = {.base = TROVE__PACK_NONE};
@@ -84,11 +71,12 @@ static int look_outside_again(struct trove__pack_reader *reader, bool *ret_found
     while (r == 0 && trove__pack_index_waiting(&parser->index, &cursor, &base.id, &entry)) {
         struct trove_object *object = reader->target.find(reader->target.context, &base.id);
 
-        if (object == NULL)
-            continue;
+        if (object != NULL) {
+            *ret_found = true;
+            trove__pack_index_wake(&parser->index, &base);
+        }
         trove_unpin(object);
-        *ret_found = true;
-        r = wake(parser, &base);
+        r = trove__pack_go_on(reader, 0, err);
     }
     return r;
 }
@@ -133,9 +121,8 @@ int trove__pack_parse_end(struct trove__pack_reader *reader, struct trove_error 
     r = trove__pack_parse(reader, err);
     r = r == -EAGAIN ? drain(reader, err) : r;
     while (r == 0 && parser->index.waiting > 0 && found) {
-        if (look_outside_again(reader, &found) < 0)
-            return trove_error_set(err, -ENOMEM, "no memory for the deltas of a pack");
-        r = drain(reader, err);
+        r = look_outside_again(reader, &found, err);
+        r = r == 0 ? drain(reader, err) : r;
     }
     if (r == 0 && parser->stage != TROVE__PACK_AT_END)
         r = ends_early(reader, err);

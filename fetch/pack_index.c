@@ -12,11 +12,14 @@ enum {
     LOOKUPS_PER_TRIM = 2048, /* each may bring in a page or two of a mapped file */
 };
 
+/* A node is free, waits in the chain of its cell, or is in the list of what is ready. */
 struct wait_node {
     struct trove__pack_wait base;
     uint32_t entry; /* TROVE__PACK_NONE: the node is free */
     uint32_t next;  /* node + 1; 0 ends */
 };
+
+#define READY (TROVE__PACK_NONE - 1) /* as BASE: has come */
 
 static int draw_secret(uint64_t *secret, size_t size)
 {
@@ -111,7 +114,12 @@ uint32_t trove__pack_index_at(struct trove__pack_index *index, uint64_t offset)
 
 /* --- ids ---------------------------------------------------------------------------------------------------------- */
 
-/* Universal over ids for whoever does not know the secret. */
+/* Both universal for whoever does not know the secret. */
+static uint64_t keyed_entry(const struct trove__pack_index *index, uint32_t entry)
+{
+    return (index->secret[0] * entry + index->secret[1]) >> 32;
+}
+
 static uint64_t keyed(const struct trove__pack_index *index, const struct trove_oid *id)
 {
     uint32_t word[TROVE_OID_BYTES_MAX / 4];
@@ -134,19 +142,33 @@ void trove__pack_index_id(struct trove__pack_index *index, uint32_t entry, struc
     memcpy(ret->bytes, id_bytes(index, entry), trove_oid_bytes(index->algo));
 }
 
+/* The cell of ID, or the empty one where it belongs. */
+static uint32_t *id_cell(struct trove__pack_index *index, const uint8_t *id_at)
+{
+    size_t size = trove_oid_bytes(index->algo);
+    uint32_t *cells = index->id_cells.bytes;
+    uint64_t mask = index->id_cell_count - 1, at;
+    struct trove_oid id = {{0}};
+
+    memcpy(id.bytes, id_at, size);
+    at = keyed(index, &id) & mask;
+    while (cells[at] != 0 && memcmp(id_bytes(index, cells[at] - 1), id.bytes, size) != 0)
+        at = (at + 1) & mask;
+    return &cells[at];
+}
+
+/* Of several entries with one id, the one with the fewest deltas below it: what was made from an entry of that id lies
+ * above it, so that going from base to base always ends. */
 static void map_id(struct trove__pack_index *index, uint32_t entry)
 {
-    uint32_t *cells = index->id_cells.bytes;
-    uint64_t mask = index->id_cell_count - 1;
-    struct trove_oid id;
-    uint64_t at;
+    uint32_t *cell = id_cell(index, id_bytes(index, entry));
 
-    trove__pack_index_id(index, entry, &id);
-    at = keyed(index, &id) & mask;
-    while (cells[at] != 0)
-        at = (at + 1) & mask;
-    cells[at] = entry + 1;
-    index->ids_mapped++;
+    if (*cell == 0)
+        index->ids_mapped++;
+    else if (trove__pack_index_entry(index, entry)->depth >=
+             trove__pack_index_entry(index, *cell - 1)->depth)
+        return;
+    *cell = entry + 1;
 }
 
 /* A new map with room for one more id, filled with all that are known. */
@@ -193,20 +215,12 @@ int trove__pack_index_set_id(struct trove__pack_index *index, uint32_t entry,
 int trove__pack_index_find(struct trove__pack_index *index, const struct trove_oid *id,
                            uint32_t *ret_entry, struct trove_error *err)
 {
-    size_t size = trove_oid_bytes(index->algo);
-    const uint32_t *cells;
-    uint64_t mask, at;
     int r = index->map_ids ? 0 : make_id_map(index, err);
 
     if (r < 0)
         return r;
     count_lookup(index);
-    cells = index->id_cells.bytes;
-    mask = index->id_cell_count - 1;
-    for (at = keyed(index, id) & mask; cells[at] != 0; at = (at + 1) & mask)
-        if (memcmp(id_bytes(index, cells[at] - 1), id->bytes, size) == 0)
-            break;
-    *ret_entry = cells[at] - 1; /* an empty cell gives TROVE__PACK_NONE */
+    *ret_entry = *id_cell(index, id->bytes) - 1; /* an empty cell gives TROVE__PACK_NONE */
     return 0;
 }
 
@@ -220,8 +234,8 @@ static bool same_base(const struct trove__pack_wait *a, const struct trove__pack
 static uint64_t wait_cell(const struct trove__pack_index *index,
                           const struct trove__pack_wait *base)
 {
-    uint64_t hash = base->base != TROVE__PACK_NONE ? base->base * 0x9e3779b97f4a7c15u >> 32
-                                                   : keyed(index, &base->id);
+    uint64_t hash =
+        base->base != TROVE__PACK_NONE ? keyed_entry(index, base->base) : keyed(index, &base->id);
 
     return hash & (index->wait_cell_count - 1);
 }
@@ -244,7 +258,7 @@ static int grow_wait_cells(struct trove__pack_index *index, struct trove_error *
     index->wait_cell_count = count;
     cell = cells.bytes;
     for (uint32_t i = 0; i < index->wait_node_count; i++)
-        if (nodes[i].entry != TROVE__PACK_NONE) {
+        if (nodes[i].entry != TROVE__PACK_NONE && nodes[i].base.base != READY) {
             uint64_t at = wait_cell(index, &nodes[i].base);
 
             nodes[i].next = cell[at];
@@ -295,31 +309,44 @@ int trove__pack_index_wait(struct trove__pack_index *index, const struct trove__
     return 0;
 }
 
-uint32_t trove__pack_index_wake(struct trove__pack_index *index,
-                                const struct trove__pack_wait *base)
+void trove__pack_index_wake(struct trove__pack_index *index, const struct trove__pack_wait *base)
 {
     struct wait_node *nodes = index->wait_nodes.bytes;
     uint32_t *link;
 
     if (index->waiting == 0)
-        return TROVE__PACK_NONE;
+        return;
     count_lookup(index);
     link = (uint32_t *)index->wait_cells.bytes + wait_cell(index, base);
     while (*link != 0) {
-        uint32_t node = *link - 1;
-        uint32_t entry = nodes[node].entry;
+        uint32_t node = *link;
 
-        if (same_base(&nodes[node].base, base)) {
-            *link = nodes[node].next;
-            nodes[node].entry = TROVE__PACK_NONE;
-            nodes[node].next = index->wait_free;
-            index->wait_free = node + 1;
-            index->waiting--;
-            return entry;
+        if (!same_base(&nodes[node - 1].base, base)) {
+            link = &nodes[node - 1].next;
+            continue;
         }
-        link = &nodes[node].next;
+        *link = nodes[node - 1].next;
+        nodes[node - 1].base.base = READY;
+        nodes[node - 1].next = index->ready;
+        index->ready = node;
+        index->waiting--;
     }
-    return TROVE__PACK_NONE;
+}
+
+uint32_t trove__pack_index_take_ready(struct trove__pack_index *index)
+{
+    struct wait_node *nodes = index->wait_nodes.bytes;
+    uint32_t node = index->ready;
+    uint32_t entry;
+
+    if (node == 0)
+        return TROVE__PACK_NONE;
+    entry = nodes[node - 1].entry;
+    index->ready = nodes[node - 1].next;
+    nodes[node - 1].entry = TROVE__PACK_NONE;
+    nodes[node - 1].next = index->wait_free;
+    index->wait_free = node;
+    return entry;
 }
 
 bool trove__pack_index_waiting(struct trove__pack_index *index, uint32_t *cursor,

@@ -10,12 +10,13 @@
 #include <trove/oid.h>
 
 #define TROVE__PACK_NONE UINT32_MAX /* no entry, no slot */
-#define TROVE__PACK_DEPTH_MAX ((1u << 28) - 1)
+#define TROVE__PACK_DEPTH_MAX ((1u << 27) - 1)
 
 struct trove__pack_entry {
     uint64_t offset;
     uint32_t slot;       /* in the base store, TROVE__PACK_NONE if its bytes are not at hand */
-    uint32_t depth : 28; /* deltas below it */
+    uint32_t depth : 27; /* deltas below it */
+    uint32_t thin : 1;   /* a delta of an object outside the pack */
     uint32_t type : 3;   /* TROVE_ANY while its base is not known */
     uint32_t has_id : 1;
 };
@@ -31,6 +32,7 @@ struct trove__pack_index {
     /* waiting deltas: chains per base, each base being an id or an entry; node + 1 in each cell */
     struct trove__bulk wait_nodes, wait_cells;
     uint32_t wait_node_count, wait_free, waiting;
+    uint32_t ready; /* list of those whose base has come; node + 1 */
     uint64_t wait_cell_count;
     uint64_t secret[8]; /* ids come from strangers: positions are keyed */
     uint32_t lookups;   /* since the last trim */
@@ -52,7 +54,8 @@ uint32_t trove__pack_index_at(struct trove__pack_index *index, uint64_t offset);
 int trove__pack_index_set_id(struct trove__pack_index *index, uint32_t entry,
                              const struct trove_oid *id, struct trove_error *err);
 void trove__pack_index_id(struct trove__pack_index *index, uint32_t entry, struct trove_oid *ret);
-/* *RET_ENTRY is the entry of that ID, or TROVE__PACK_NONE. Fails only for want of memory. */
+/* *RET_ENTRY is the entry of that ID (of several the one of the least depth), or TROVE__PACK_NONE. Fails only for want of
+ * memory. */
 int trove__pack_index_find(struct trove__pack_index *index, const struct trove_oid *id,
                            uint32_t *ret_entry, struct trove_error *err);
 
@@ -64,9 +67,10 @@ struct trove__pack_wait {
 
 int trove__pack_index_wait(struct trove__pack_index *index, const struct trove__pack_wait *base,
                            uint32_t entry, struct trove_error *err);
-/* Takes one entry that waits for BASE out, or gives TROVE__PACK_NONE. */
-uint32_t trove__pack_index_wake(struct trove__pack_index *index,
-                                const struct trove__pack_wait *base);
+/* All that waits for BASE is ready. Needs no memory: a server may let any number wait. */
+void trove__pack_index_wake(struct trove__pack_index *index, const struct trove__pack_wait *base);
+/* Takes one entry out that is ready, or gives TROVE__PACK_NONE. */
+uint32_t trove__pack_index_take_ready(struct trove__pack_index *index);
 /* An entry that waits for an id and that id; false when there is none. *CURSOR begins at 0. */
 bool trove__pack_index_waiting(struct trove__pack_index *index, uint32_t *cursor,
                                struct trove_oid *ret_id, uint32_t *ret_entry);

@@ -16,13 +16,15 @@ void trove__pack_lanes_start(struct trove__pack_reader *reader);
 int trove__pack_lanes_wait_room(struct trove__pack_reader *reader, struct trove_error *err);
 /* SIZE more bytes are in the spool. */
 void trove__pack_lanes_arrived(struct trove__pack_reader *reader, size_t size);
-/* No more bytes: waits for both threads to end their work. Returns what the parser came to. */
+/* No more bytes: waits for both threads to end their work. Returns what the parser came to; 0 without lanes. */
 int trove__pack_lanes_finish(struct trove__pack_reader *reader, struct trove_error *err);
-/* Ends the threads wherever they are. */
+/* Ends the threads soon, whatever is left to do. */
 void trove__pack_lanes_stop(struct trove__pack_reader *reader);
 
 /* --- parser --- */
 
+/* Whether the reader is being destroyed, so that nobody needs what is still to be done. */
+bool trove__pack_lanes_dropped(struct trove__pack_reader *reader);
 /* Gets TASK (its object taken) hashed and given away, and takes note of earlier ones that have been. */
 int trove__pack_lanes_submit(struct trove__pack_reader *reader, const struct trove__pack_task *task,
                              struct trove_error *err);

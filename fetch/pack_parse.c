@@ -6,7 +6,8 @@
 #include "fetch/pack_lanes.h"
 #include <errno.h>
 
-enum { UNTIL_EVERY = 32 }; /* entries between two looks at the clock */
+/* So many bytes of work between two looks at the clock, each piece of work counting as so many at least. */
+enum { LOOK_BYTES = 1 << 20, LOOK_LEAST = LOOK_BYTES / 32 };
 
 int trove__pack_wrong(uint64_t offset, int code, const char *why, struct trove_error *err)
 {
@@ -14,12 +15,16 @@ int trove__pack_wrong(uint64_t offset, int code, const char *why, struct trove_e
                            why);
 }
 
-static int check_until(struct trove__pack_reader *reader, struct trove_error *err)
+int trove__pack_go_on(struct trove__pack_reader *reader, uint64_t size, struct trove_error *err)
 {
-    if (!reader->has_until || reader->parser.until_countdown-- > 0)
+    struct trove__pack_parser *parser = &reader->parser;
+
+    if (size < parser->until_look && parser->until_look - size >= LOOK_LEAST) {
+        parser->until_look -= size > LOOK_LEAST ? size : LOOK_LEAST;
         return 0;
-    reader->parser.until_countdown = UNTIL_EVERY;
-    if (trove_is_canceled(reader->until.cancel))
+    }
+    parser->until_look = LOOK_BYTES;
+    if (trove__pack_lanes_dropped(reader) || trove_is_canceled(reader->until.cancel))
         return trove_error_set(err, -ECANCELED, "canceled while reading a pack");
     if (reader->until.deadline_ns != TROVE_NO_DEADLINE &&
         trove_now_ns() > reader->until.deadline_ns)
@@ -29,9 +34,8 @@ static int check_until(struct trove__pack_reader *reader, struct trove_error *er
 
 /* --- stages ------------------------------------------------------------------------------------------------------- */
 
-/* Up to WANT bytes from the parser's place, in BYTES. */
-static int look(struct trove__pack_reader *reader, uint8_t *bytes, size_t want, size_t *ret_size,
-                struct trove_error *err)
+int trove__pack_look(struct trove__pack_reader *reader, uint64_t at, uint8_t *bytes, size_t want,
+                     size_t *ret_size, struct trove_error *err)
 {
     struct trove__pack_parser *parser = &reader->parser;
     size_t size = 0;
@@ -39,8 +43,8 @@ static int look(struct trove__pack_reader *reader, uint8_t *bytes, size_t want, 
     while (size < want) {
         const uint8_t *from;
         size_t piece;
-        int r = trove__spool_view(reader->spool, parser->at + size, parser->view,
-                                  sizeof(parser->view), &from, &piece, err);
+        int r = trove__spool_view(reader->spool, at + size, parser->view, sizeof(parser->view),
+                                  &from, &piece, err);
 
         if (r < 0)
             return r;
@@ -60,7 +64,7 @@ static int at_header(struct trove__pack_reader *reader, struct trove_error *err)
     uint8_t bytes[TROVE__PACK_HEADER_BYTES];
     const char *why;
     size_t size;
-    int r = look(reader, bytes, sizeof(bytes), &size, err);
+    int r = trove__pack_look(reader, parser->at, bytes, sizeof(bytes), &size, err);
 
     if (r < 0)
         return r;
@@ -85,6 +89,7 @@ static int check_entry(struct trove__pack_reader *reader, struct trove__pack_cur
                        struct trove_error *err)
 {
     const struct trove__pack_entry_header *header = &current->header;
+    int r;
 
     if (header->size > reader->limits.max_object_bytes)
         return trove_error_set(
@@ -92,8 +97,9 @@ static int check_entry(struct trove__pack_reader *reader, struct trove__pack_cur
             "pack entry at offset %llu: claims %llu bytes, the limit for an object is %llu",
             (unsigned long long)current->offset, (unsigned long long)header->size,
             (unsigned long long)reader->limits.max_object_bytes);
-    if (header->kind != TROVE__PACK_OFS_DELTA)
-        return 0;
+    r = trove__pack_check_room(reader, header->size, current->offset, err);
+    if (r < 0 || header->kind != TROVE__PACK_OFS_DELTA)
+        return r;
     current->base = trove__pack_index_at(&reader->parser.index, header->base_offset);
     return current->base != TROVE__PACK_NONE
                ? 0
@@ -114,7 +120,7 @@ static int parse_entry(struct trove__pack_reader *reader, struct trove__pack_ent
 
     if (r == 0 && size < sizeof(gathered)) {
         bytes = gathered;
-        r = look(reader, gathered, sizeof(gathered), &size, err);
+        r = trove__pack_look(reader, parser->at, gathered, sizeof(gathered), &size, err);
     }
     if (r < 0)
         return r;
@@ -126,7 +132,7 @@ static int at_entry(struct trove__pack_reader *reader, struct trove_error *err)
 {
     struct trove__pack_parser *parser = &reader->parser;
     struct trove__pack_current *current = &parser->current;
-    int r = check_until(reader, err);
+    int r = trove__pack_go_on(reader, 0, err);
 
     *current = (struct trove__pack_current){.offset = parser->at};
     if (r == 0)
@@ -194,6 +200,6 @@ void trove__pack_parser_deinit(struct trove__pack_parser *parser)
     trove__inflate_destroy(parser->inflater);
     trove__inflate_destroy(parser->again);
     trove__free(parser->joined);
-    trove__free(parser->ready);
-    trove__free(parser->chain);
+    trove__bulk_deinit(&parser->chain);
+    trove__pack_spill_deinit(&parser->spill);
 }

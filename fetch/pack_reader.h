@@ -5,13 +5,14 @@
  *     feeder   trove__pack_reader_feed()   keeps bytes in the spool, sums them for the trailer          pack.c
  *     parser   pack_parse.c                finds entries
  *              pack_entry.c                inflates them
- *              pack_resolve.c              deltas: bases, waiting, inflating again
+ *              pack_resolve.c              deltas: bases, waiting
+ *              pack_remake.c               bases that have left memory
  *              pack_room.c                 accounts for memory
  *              pack_finish.c               complete objects, the end of the pack
- *     hasher   pack_lanes.c                computes ids and gives objects away
+ *     hasher   pack_hasher.c               computes ids and gives objects away
  *
- * A small pack runs all three on the feeder's thread. A larger one gets a thread for the parser and one for the hasher;
- * pack_lanes.c holds all that they share. The parser's state belongs to whoever parses.
+ * A small pack runs all three on the feeder's thread. A larger one gets a thread for the parser and one for the hasher
+ * (pack_lanes.c). The parser's state belongs to whoever parses.
  *
  * MEMORY  max_inflight_bytes = raw bytes (spool) + index + fixed parts + objects (drafts, deltas, bases kept). The first
  * three have shares that they cannot pass; trove__pack_make_room() holds the fourth to what is left. When an object does
@@ -26,6 +27,7 @@
 #include "fetch/pack_bases.h"
 #include "fetch/pack_header.h"
 #include "fetch/pack_index.h"
+#include "fetch/pack_spill.h"
 #include "fetch/spool.h"
 
 enum {
@@ -33,7 +35,9 @@ enum {
     TROVE__PACK_FIXED_BYTES = 192 * 1024, /* inflaters, views, the reader itself */
     TROVE__PACK_WINDOW_CHUNKS = 4,        /* bytes that arrived and are not parsed */
     TROVE__PACK_JOINED_CHUNKS = 3,        /* what may be put together to inflate it in one go */
-    TROVE__PACK_FILE_CHUNKS = 11,         /* raw memory at most, once there is a file */
+    TROVE__PACK_FILE_CHUNKS =
+        14, /* raw memory at most, once there is a file: those two, a piece that arrives, what a
+                                     claim is being proved with, spare ones, one viewed */
 };
 
 enum trove__pack_stage {
@@ -87,14 +91,14 @@ struct trove__pack_parser {
     struct trove__inflater *inflater, *again; /* of the entry at hand; of earlier ones */
     struct trove__pack_index index;
     struct trove__pack_bases bases;
-    uint32_t *ready, ready_count, ready_room; /* entries whose base has come */
-    uint32_t *chain, chain_room;              /* deltas to apply while a base is made again */
-    uint64_t work_bytes;                      /* drafts and deltas being worked on */
-    uint64_t raw_share;                       /* what of the bound the spool may use now */
+    struct trove__bulk chain; /* deltas to apply while a base is made again */
+    struct trove__pack_spill spill;
+    uint64_t work_bytes; /* drafts and deltas being worked on */
+    uint64_t raw_share;  /* what of the bound the spool may use now */
     uint64_t delta_output;
     uint64_t deflated, inflated; /* sums over entries */
     uint64_t deltas, reinflated, given, peak;
-    uint32_t until_countdown;
+    uint64_t until_look;                  /* bytes of work until the next look at the clock */
     uint8_t view[TROVE__PACK_VIEW_BYTES]; /* of what is read from the file */
 };
 
@@ -105,7 +109,6 @@ struct trove__pack_reader {
     struct trove__pack_limits limits;
     struct trove__pack_target target;
     struct trove_until until;
-    bool has_until;
     size_t chunk_bytes;
     struct trove__spool *spool;
 
@@ -129,6 +132,12 @@ struct trove__pack_reader {
 int trove__pack_parse(struct trove__pack_reader *reader, struct trove_error *err);
 void trove__pack_parser_deinit(struct trove__pack_parser *parser);
 
+/* SIZE bytes of work are next: -ETIMEDOUT or -ECANCELED when the reader has to end. Looks now and then. */
+int trove__pack_go_on(struct trove__pack_reader *reader, uint64_t size, struct trove_error *err);
+/* Up to WANT bytes from AT on, in BYTES. */
+int trove__pack_look(struct trove__pack_reader *reader, uint64_t at, uint8_t *bytes, size_t want,
+                     size_t *ret_size, struct trove_error *err);
+
 /* Sets "pack entry at offset N: WHY". */
 int trove__pack_wrong(uint64_t offset, int code, const char *why, struct trove_error *err);
 
@@ -144,6 +153,9 @@ void trove__pack_entry_forget(struct trove__pack_parser *parser);
 
 /* --- pack_room.c -------------------------------------------------------------------------------------------------- */
 
+/* -EFBIG for SIZE bytes that can never fit, whatever is dropped for them. */
+int trove__pack_check_room(const struct trove__pack_reader *reader, uint64_t size, uint64_t offset,
+                           struct trove_error *err);
 /* Makes room for SIZE more bytes of objects and counts them as being worked on. */
 int trove__pack_make_room(struct trove__pack_reader *reader, uint64_t size, uint64_t offset,
                           struct trove_error *err);
@@ -171,9 +183,43 @@ int trove__pack_resolve(struct trove__pack_reader *reader, uint32_t entry,
                         uint64_t size, struct trove_error *err);
 /* Resolves all entries whose base has come. */
 int trove__pack_run_ready(struct trove__pack_reader *reader, struct trove_error *err);
-int trove__pack_push_ready(struct trove__pack_parser *parser, uint32_t entry);
+/* Counts SIZE bytes that the pack's deltas make the reader write, against their limit. */
+int trove__pack_count_work(struct trove__pack_reader *reader, uint64_t size, uint64_t offset,
+                           struct trove_error *err);
 
-/* --- pack_lanes.c ------------------------------------------------------------------------------------------------- */
+/* --- pack_remake.c ------------------------------------------------------------------------------------------------ */
+
+/* The bytes a delta applies to, held meanwhile. */
+struct trove__pack_held {
+    const void *data;
+    uint64_t size;
+    enum trove_type type;
+    uint32_t depth;
+    uint32_t slot;                /* in the base store, or TROVE__PACK_NONE: */
+    struct trove_object *outside; /* pinned, counted as being worked on */
+    bool in_pack;                 /* they are those of an entry */
+};
+
+/* The bytes of ENTRY, which has been complete before. */
+int trove__pack_hold_entry(struct trove__pack_reader *reader, uint32_t entry,
+                           struct trove__pack_held *ret, struct trove_error *err);
+/* OBJECT (taken) from the cache, for the delta at OFFSET. */
+int trove__pack_hold_outside(struct trove__pack_reader *reader, struct trove_object *object,
+                             uint64_t offset, struct trove__pack_held *ret,
+                             struct trove_error *err);
+void trove__pack_let_go(struct trove__pack_reader *reader, struct trove__pack_held *held);
+
+/* The header of the entry at OFFSET, once more. */
+int trove__pack_read_header(struct trove__pack_reader *reader, uint64_t offset,
+                            struct trove__pack_entry_header *ret, struct trove_error *err);
+/* Inflates the entry at OFFSET, whose size its first reading has proved. *RET is own, counted as being worked on, and ends
+ * with trove__pack_give_memory(). */
+int trove__pack_inflate_again(struct trove__pack_reader *reader, uint64_t offset,
+                              const struct trove__pack_entry_header *header, uint8_t **ret,
+                              struct trove_error *err);
+void trove__pack_give_memory(struct trove__pack_reader *reader, uint8_t *memory, uint64_t size);
+
+/* --- pack_hasher.c ------------------------------------------------------------------------------------------------ */
 
 /* Hashes and gives TASK away, whose object is taken; any thread. */
 int trove__pack_hash_and_give(struct trove__pack_reader *reader,

@@ -4,7 +4,9 @@
  *
  * INVARIANTS  I1 chunk i holds bytes [i*chunk_bytes, (i+1)*chunk_bytes). I2 `total` counts only bytes that are in place,
  * and only the appender writes behind it. I3 with a file, bytes before `in_file` are there. I4 a chunk is NULL only
- * before `released` and `in_file`, or at the end, not filled yet. The file gets only what `keep` has no room for.
+ * before `released` and `in_file`, or at the end, not filled yet. The file gets only what `keep` has no room for. I5 the
+ * chunk that was viewed last stays in memory until the next view, released or not: the appender may drop all others while
+ * the viewer reads.
  * ROLES  `lock` guards every field; the appender copies into the last chunk without it (I2). The file is read without.
  */
 #include "fetch/spool.h"
@@ -17,6 +19,8 @@
 
 enum { FIRST_CHUNK_BYTES = 32 * 1024, SPARE_MAX = 2 };
 
+#define NOT_A_CHUNK SIZE_MAX
+
 struct trove__spool {
     pthread_mutex_t lock;
     size_t chunk_bytes;
@@ -28,6 +32,8 @@ struct trove__spool {
     size_t dropped; /* chunks before this one have left memory */
     uint8_t *spare[SPARE_MAX];
     size_t spare_count;
+    size_t viewed; /* the chunk that was viewed last */
+    uint8_t *lent; /* that chunk, once it has been dropped */
     uint64_t total, released, in_file, resident;
     int fd; /* -1: all is in memory */
 };
@@ -43,6 +49,7 @@ int trove__spool_create(uint64_t memory_max, size_t chunk_bytes, uint64_t steady
     spool->chunk_bytes = chunk_bytes;
     spool->keep = memory_max;
     spool->small_first = FIRST_CHUNK_BYTES < chunk_bytes && FIRST_CHUNK_BYTES <= steady_bytes;
+    spool->viewed = NOT_A_CHUNK;
     spool->fd = -1;
     *ret = spool;
     return 0;
@@ -56,6 +63,7 @@ void trove__spool_destroy(struct trove__spool *spool)
         trove__free(spool->chunks[i]);
     while (spool->spare_count > 0)
         trove__free(spool->spare[--spool->spare_count]);
+    trove__free(spool->lent);
     trove__free(spool->chunks);
     if (spool->fd >= 0)
         close(spool->fd);
@@ -87,6 +95,16 @@ static int write_behind_locked(struct trove__spool *spool, uint64_t end, struct 
     return 0;
 }
 
+static void recycle_locked(struct trove__spool *spool, uint8_t *chunk)
+{
+    if (spool->spare_count < SPARE_MAX) {
+        spool->spare[spool->spare_count++] = chunk;
+        return;
+    }
+    trove__free(chunk);
+    spool->resident -= spool->chunk_bytes;
+}
+
 static void drop_locked(struct trove__spool *spool)
 {
     uint64_t end = least(spool->released, spool->in_file) / spool->chunk_bytes;
@@ -95,13 +113,22 @@ static void drop_locked(struct trove__spool *spool)
         uint8_t *chunk = spool->chunks[spool->dropped];
 
         spool->chunks[spool->dropped] = NULL;
-        if (spool->spare_count < SPARE_MAX) {
-            spool->spare[spool->spare_count++] = chunk;
-            continue;
-        }
-        trove__free(chunk);
-        spool->resident -= spool->chunk_bytes;
+        if (spool->dropped == spool->viewed)
+            spool->lent = chunk; /* I5 */
+        else
+            recycle_locked(spool, chunk);
     }
+}
+
+/* I5: the viewer is done with the chunk before. */
+static void view_locked(struct trove__spool *spool, size_t index)
+{
+    if (index == spool->viewed)
+        return;
+    if (spool->lent != NULL)
+        recycle_locked(spool, spool->lent);
+    spool->lent = NULL;
+    spool->viewed = index;
 }
 
 /* The oldest chunks go, as many as it takes to keep what may be kept. */
@@ -225,9 +252,10 @@ int trove__spool_view(struct trove__spool *spool, uint64_t offset, uint8_t *scra
     int r = 0;
 
     pthread_mutex_lock(&spool->lock);
+    view_locked(spool, index);
     if (offset < spool->total) {
         size = (size_t)least(spool->chunk_bytes - from, spool->total - offset);
-        chunk = spool->chunks[index];
+        chunk = index < spool->dropped && spool->lent != NULL ? spool->lent : spool->chunks[index];
     }
     pthread_mutex_unlock(&spool->lock);
     if (size > 0 && chunk == NULL) {

@@ -22,7 +22,8 @@ int trove__spool_append(struct trove__spool *spool, const void *bytes, size_t si
                         struct trove_error *err);
 
 /* Bytes at OFFSET in one piece, as many as there are up to the end of a chunk: a pointer into memory, valid until they
- * are released, or into SCRATCH when they were read from the file. *RET_SIZE is 0 where the bytes end. */
+ * are released and another view is asked for (of bytes that were released before: until the next view), or into SCRATCH
+ * when they were read from the file. *RET_SIZE is 0 where the bytes end. */
 int trove__spool_view(struct trove__spool *spool, uint64_t offset, uint8_t *scratch,
                       size_t scratch_size, const uint8_t **ret_bytes, size_t *ret_size,
                       struct trove_error *err);

@@ -16,7 +16,7 @@ struct pack_outcome pack_read(struct pack_target *target, const struct trove__pa
 
     trove__pack_limits_init(&defaults);
     outcome.status = trove__pack_reader_create(target->hash, limits != NULL ? limits : &defaults,
-                                               &calls, NULL, &reader, &outcome.err);
+                                               &calls, &target->until, &reader, &outcome.err);
     while (outcome.status == 0 && size > 0) {
         size_t n = size < piece ? size : piece;
 

@@ -41,6 +41,8 @@ static int target_give(void *context, struct trove_object *object, const struct 
                                 trove_object_data(object), trove_object_size(object), &again);
     pthread_mutex_lock(&target->lock);
     fail = ++target->gives == target->fail_give_at;
+    if (target->gives == target->cancel_at_give)
+        trove_cancel(target->until.cancel);
     if (r < 0 || !trove_oid_equal(&again, id))
         target->wrong_ids++;
     pthread_mutex_unlock(&target->lock);
@@ -63,11 +65,17 @@ static int target_give(void *context, struct trove_object *object, const struct 
 static struct trove_object *target_find(void *context, const struct trove_oid *id)
 {
     struct pack_target *target = context;
+    struct trove_object *object = trove__cache_find(target->cache, id);
+    bool gone;
 
     pthread_mutex_lock(&target->lock);
     target->finds++;
+    gone = target->found_most > 0 && object != NULL && target->found++ >= target->found_most;
     pthread_mutex_unlock(&target->lock);
-    return trove__cache_find(target->cache, id);
+    if (!gone)
+        return object;
+    trove_unpin(object);
+    return NULL;
 }
 
 static bool target_open(struct pack_target *target, const struct trove_hash *hash,
@@ -75,7 +83,7 @@ static bool target_open(struct pack_target *target, const struct trove_hash *has
 {
     struct trove_options options;
 
-    *target = (struct pack_target){.hash = hash};
+    *target = (struct pack_target){.hash = hash, .until.deadline_ns = TROVE_NO_DEADLINE};
     trove_options_init(&options);
     options.hash = hash;
     options.max_bytes = max_bytes;
@@ -90,13 +98,19 @@ static bool target_open(struct pack_target *target, const struct trove_hash *has
 bool pack_target_init(struct pack_target *target, const struct trove_hash *hash)
 {
     /* Nothing leaves, and opening is cheap without an evictor. */
-    return target_open(target, hash, TROVE_OVERFULL_ERROR, (uint64_t)TARGET_MIB << 20);
+    return pack_target_init_refusing(target, hash, (uint64_t)TARGET_MIB << 20);
 }
 
 bool pack_target_init_evicting(struct pack_target *target, const struct trove_hash *hash,
                                uint64_t max_bytes)
 {
     return target_open(target, hash, TROVE_OVERFULL_EVICT, max_bytes);
+}
+
+bool pack_target_init_refusing(struct pack_target *target, const struct trove_hash *hash,
+                               uint64_t max_bytes)
+{
+    return target_open(target, hash, TROVE_OVERFULL_ERROR, max_bytes);
 }
 
 void pack_target_deinit(struct pack_target *target)

@@ -2,6 +2,8 @@
 /*
  * test_cache.c - the cache as its user sees it, one thread.
  */
+#include "core/cache_internal.h"
+#include "core/object.h"
 #include "fake_hash.h"
 #include "support.h"
 #include <errno.h>
@@ -92,12 +94,58 @@ static void cache__shutdown_refuses_put(void **state)
     assert_int_equal(trove_close(cache, NULL), 0);
 }
 
+static int insert(struct trove *cache, const char *bytes, size_t size, const struct trove_oid *id,
+                  struct trove_object **ret_cached)
+{
+    struct trove_object *object;
+
+    assert_int_equal(trove__cache_draft(cache, TROVE_BLOB, size, &object), 0);
+    memcpy(trove__object_buffer(object), bytes, size);
+    trove__object_set_id(object, id);
+    return trove__cache_insert(cache, object, ret_cached);
+}
+
+/* Goal: a full cache that takes nothing more still knows what it has: what a fetch brings once more is not left out, and
+ * other bytes under a cached id are an error. */
+static void cache__full_knows_what_it_has(void **state)
+{
+    enum { SIZE = 10000 };
+    static char bytes[SIZE];
+    struct trove_options options;
+    struct trove *cache;
+    struct trove_object *cached;
+    struct trove_oid first, id;
+    int r;
+
+    (void)state;
+    trove_options_init(&options);
+    options.hash = fake_hash(TROVE_SHA1);
+    options.max_bytes = 1 << 20;
+    options.overfull = TROVE_OVERFULL_ERROR;
+    assert_int_equal(trove_open(&options, &cache, NULL), 0);
+    assert_int_equal(trove_put(cache, TROVE_BLOB, bytes, SIZE, &first, NULL), 0);
+    do {
+        bytes[0]++;
+        r = trove_put(cache, TROVE_BLOB, bytes, SIZE, NULL, NULL);
+    } while (r == 0);
+    assert_int_equal(r, -ECACHE_OVERFULL);
+    id = fake_oid(TROVE_SHA1, TROVE_BLOB, bytes, SIZE);
+    assert_int_equal(insert(cache, bytes, SIZE, &id, &cached), TROVE__UNCACHED);
+    trove_unpin(cached);
+    assert_int_equal(insert(cache, bytes, SIZE, &first, &cached), -EBADMSG);
+    bytes[0] = 0;
+    assert_int_equal(insert(cache, bytes, SIZE, &first, &cached), TROVE__EXISTED);
+    trove_unpin(cached);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cache__put_then_get),
         cmocka_unit_test(cache__pins_outlive_close),
         cmocka_unit_test(cache__shutdown_refuses_put),
+        cmocka_unit_test(cache__full_knows_what_it_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,7 +265,7 @@ static void add_zeros(struct pack_builder *pack, uint64_t size)
 /* A bomb that tells the truth, and one that lies. */
 static void hostile__bombs(void **state)
 {
-    struct trove__pack_limits limits = limits_with(NULL);
+    struct trove__pack_limits limits = limits_with(raise_memory);
     struct pack_builder pack = begin();
 
     (void)state;
@@ -312,6 +312,23 @@ static void hostile__does_not_fit_in_flight(void **state)
     pack_add(&pack, TROVE_BLOB, noise, 3 * MIB);
     pack_end(&pack);
     free(noise);
+    expect_failure(&pack, &limits, -EFBIG, "do not fit into the memory");
+}
+
+/* Goal: what can never fit fails when it is announced, before its bytes come. */
+static void hostile__does_not_fit_is_known_at_once(void **state)
+{
+    struct trove__pack_limits limits = limits_with(NULL);
+    struct pack_builder pack = begin();
+
+    (void)state;
+    pack_add_header(&pack, TROVE_BLOB, 64 * MIB);
+    pack_end(&pack);
+    assert_int_equal(expect_failure(&pack, &limits, -EFBIG, "do not fit into the memory"), 0);
+    pack = begin();
+    pack_add_header(&pack, 7, 64 * MIB);
+    bytes_add(&pack.out, "an id of twenty byte", 20);
+    pack_end(&pack);
     expect_failure(&pack, &limits, -EFBIG, "do not fit into the memory");
 }
 
@@ -660,6 +677,7 @@ int main(void)
         cmocka_unit_test(hostile__bombs),
         cmocka_unit_test(hostile__small_files_of_zeros_are_fine),
         cmocka_unit_test(hostile__does_not_fit_in_flight),
+        cmocka_unit_test(hostile__does_not_fit_is_known_at_once),
         cmocka_unit_test(hostile__preset_dictionary),
         cmocka_unit_test(hostile__malformed_stream),
         cmocka_unit_test(hostile__delta_operations),

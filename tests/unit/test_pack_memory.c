@@ -267,6 +267,125 @@ static void memory__index_stays_within_the_bound(void **state)
     pack_free(&pack);
 }
 
+/* Reads PACK with 1 MiB, on one thread or on three; what is allocated must stay within that. */
+static struct pack_outcome read_within_a_mebibyte(const struct pack_builder *pack, bool threads)
+{
+    struct trove__pack_limits limits;
+    struct pack_target target;
+    struct pack_outcome outcome;
+    uint64_t before;
+
+    trove__pack_limits_init(&limits);
+    limits.max_inflight_bytes = MIB;
+    limits.thread_bytes = threads ? 0 : UINT64_MAX;
+    assert_true(pack_target_init(&target, trove_hash_sha1()));
+    target.discard = true;
+    before = memory.bytes;
+    memory.peak = before;
+    outcome = pack_read(&target, &limits, pack->out.at, pack->out.size, 65515);
+    print_message("allocated %llu, own account %llu\n", (unsigned long long)(memory.peak - before),
+                  (unsigned long long)outcome.stats.peak_bytes);
+    assert_true(memory.peak - before <= limits.max_inflight_bytes);
+    assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
+    assert_int_equal(target.wrong_ids, 0);
+    pack_target_deinit(&target);
+    return outcome;
+}
+
+/* Goal: the bytes with which a claim is being proved stay within the bound, too: an object that claims 100 MiB is not
+ * believed for the first megabyte and a half. */
+static void memory__claims_stay_within_the_bound(void **state)
+{
+    enum { NOISE_BYTES = 3000000 };
+    struct pack_builder pack;
+    uint8_t *data = malloc(NOISE_BYTES);
+
+    (void)state;
+    assert_non_null(data);
+    fill(data, NOISE_BYTES, 1);
+    pack_begin(&pack, TROVE_SHA1);
+    pack_add_header(&pack, TROVE_BLOB, 100 * MIB);
+    pack_add_stream(&pack, data, NOISE_BYTES);
+    pack_end(&pack);
+    for (int threads = 0; threads < 2; threads++)
+        assert_int_equal(read_within_a_mebibyte(&pack, threads != 0).status, -EFBIG);
+    pack_free(&pack);
+    free(data);
+}
+
+/* Goal: any number of deltas may wait for one base; that all of them are ready at once takes no memory. */
+static void memory__waiting_deltas_stay_within_the_bound(void **state)
+{
+    enum { COUNT = 100000 };
+    struct pack_builder pack;
+    struct bytes delta, stream = {0};
+    struct trove_oid late = oid_of(TROVE_SHA1, TROVE_BLOB, "late", 4);
+    size_t first;
+
+    (void)state;
+    pack_begin(&pack, TROVE_SHA1);
+    delta_begin(&delta, 4, 4);
+    delta_insert(&delta, "soon", 4);
+    first = pack_add_ref(&pack, &late, &delta);
+    bytes_add(&stream, pack.out.at + first + 21, pack.out.size - first - 21);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        size_t at = pack_add_header(&pack, 6, delta.size);
+
+        pack_add_distance(&pack, at - first);
+        bytes_add(&pack.out, stream.at, stream.size);
+    }
+    pack_add(&pack, TROVE_BLOB, "late", 4);
+    pack_end(&pack);
+    for (int threads = 0; threads < 2; threads++) {
+        struct pack_outcome outcome = read_within_a_mebibyte(&pack, threads != 0);
+
+        assert_string_equal(outcome.err.message, "");
+        assert_int_equal(outcome.stats.objects, COUNT + 2);
+    }
+    pack_free(&pack);
+    bytes_free(&delta);
+    bytes_free(&stream);
+}
+
+/* Goal: a chain of 50,000 is made again from its start within the bound. */
+static void memory__long_chain_is_made_again(void **state)
+{
+    enum { LENGTH = 50000, NOISE_BYTES = 300000 };
+    struct pack_builder pack;
+    struct bytes delta;
+    uint8_t *data = malloc(NOISE_BYTES);
+    size_t at, tip = 0;
+
+    (void)state;
+    assert_non_null(data);
+    pack_begin(&pack, TROVE_SHA1);
+    at = pack_add(&pack, TROVE_BLOB, "base", 4);
+    for (uint32_t i = 0; i < LENGTH; i++) {
+        delta_begin(&delta, 4, 4);
+        delta_insert(&delta, &i, 4);
+        at = tip = pack_add_ofs(&pack, at, &delta);
+        bytes_free(&delta);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        fill(data, NOISE_BYTES, i);
+        pack_add(&pack, TROVE_BLOB, data, NOISE_BYTES);
+    }
+    delta_begin(&delta, 4, 3);
+    delta_insert(&delta, "end", 3);
+    pack_add_ofs(&pack, tip, &delta);
+    bytes_free(&delta);
+    pack_end(&pack);
+    for (int threads = 0; threads < 2; threads++) {
+        struct pack_outcome outcome = read_within_a_mebibyte(&pack, threads != 0);
+
+        assert_string_equal(outcome.err.message, "");
+        assert_int_equal(outcome.stats.objects, LENGTH + 6);
+        assert_true(outcome.stats.reinflated >= LENGTH);
+    }
+    pack_free(&pack);
+    free(data);
+}
+
 /* A pack with everything in it that allocates. */
 static struct pack_builder small_pack(void)
 {
@@ -477,6 +596,9 @@ int main(void)
         cmocka_unit_test(memory__bases_come_back_from_the_cache),
         cmocka_unit_test(memory__three_hundred_megabytes),
         cmocka_unit_test(memory__index_stays_within_the_bound),
+        cmocka_unit_test(memory__claims_stay_within_the_bound),
+        cmocka_unit_test(memory__waiting_deltas_stay_within_the_bound),
+        cmocka_unit_test(memory__long_chain_is_made_again),
         cmocka_unit_test(memory__each_allocation_fails_in_turn),
         cmocka_unit_test(memory__target_fails),
         cmocka_unit_test(memory__destroyed_at_any_moment),
