@@ -83,15 +83,23 @@ char *trove__bytes_text(struct trove__bytes *bytes)
     return (char *)bytes->data;
 }
 
+/* The length of a UTF-8 character by its first byte, or 0. */
+static size_t character_length(uint8_t first)
+{
+    if (first < 0x80)
+        return 1;
+    return first < 0xc2 || first > 0xf4 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
 /* The length of the well-formed UTF-8 character at TEXT that a terminal shows, or 0. */
 static size_t shown_length(const uint8_t *text, size_t size)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     uint8_t first = text[0];
-    size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    size_t length = character_length(first);
     uint32_t point = length == 1 ? first : first & (0x7fU >> length);
 
-    if (length == 0 || first > 0xf4 || length > size)
+    if (length == 0 || length > size)
         return 0;
     for (size_t i = 1; i < length; i++) {
         if ((text[i] & 0xc0) != 0x80)
@@ -157,6 +165,32 @@ size_t trove__visible_end(char *out, size_t capacity, const void *text, size_t s
     while (start < size && (from[start] & 0xc0) == 0x80) /* not in the middle of a character */
         start++;
     return trove__visible(out, capacity, from + start, size - start, UINT_MAX);
+}
+
+/* How many bytes at the end of TEXT begin a character that may go on behind it. */
+static size_t unfinished(const uint8_t *text, size_t size)
+{
+    for (size_t count = 1; count < 4 && count <= size; count++) {
+        uint8_t byte = text[size - count];
+        if ((byte & 0xc0) != 0x80)
+            return character_length(byte) > count ? count : 0;
+    }
+    return 0;
+}
+
+size_t trove__mask(char *text, size_t size)
+{
+    size_t done = size - unfinished((const uint8_t *)text, size), length;
+
+    for (size_t i = 0; i < done; i += length) {
+        length = shown_length((const uint8_t *)text + i, done - i);
+        if (length != 0)
+            continue;
+        if (text[i] != '\n' && text[i] != '\r' && text[i] != '\t')
+            text[i] = '?';
+        length = 1;
+    }
+    return done;
 }
 
 void trove__redact(char *text, const char *secret)

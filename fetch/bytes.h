@@ -31,6 +31,10 @@ size_t trove__visible(char *out, size_t capacity, const void *text, size_t size,
 size_t trove__visible_end(char *out, size_t capacity, const void *text, size_t size,
                           unsigned lines);
 
+/* The same in place, for text that comes in pieces: '?' for each byte that a terminal may not see; newlines, carriage
+ * returns and tabs stay. Returns how many bytes are done: at most 3 at the end may begin a character that goes on. */
+size_t trove__mask(char *text, size_t size);
+
 /* Replaces each occurrence of SECRET (NULL or "": none) in TEXT by "***", or by as many of these as fit. */
 void trove__redact(char *text, const char *secret);
 

@@ -59,12 +59,13 @@ int trove__credential_fill(const struct trove__url *url, struct trove__io *io,
 {
     struct trove__credential credential = {0};
     struct trove__bytes question = {0};
+    bool is_v6 = strchr(url->host, ':') != NULL; /* helpers know it as it stands in an address */
     int status = 0, result;
 
-    trove__bytes_addf(&question, "protocol=%s\nhost=%s%s%s\npath=%s\n",
-                      url->scheme == TROVE__HTTPS ? "https" : "http", url->host,
-                      url->port != NULL ? ":" : "", url->port != NULL ? url->port : "",
-                      url->path + (url->path[0] == '/'));
+    trove__bytes_addf(&question, "protocol=%s\nhost=%s%s%s%s%s\npath=%s\n",
+                      url->scheme == TROVE__HTTPS ? "https" : "http", is_v6 ? "[" : "", url->host,
+                      is_v6 ? "]" : "", url->port != NULL ? ":" : "",
+                      url->port != NULL ? url->port : "", url->path + (url->path[0] == '/'));
     if (url->user != NULL)
         trove__bytes_addf(&question, "username=%s\n", url->user);
     result = question.failed

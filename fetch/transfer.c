@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "pack_sink.h"
 
 /* A transfer while it runs. */
@@ -19,6 +20,8 @@ struct run {
     struct trove__pack_reader *reader;
     int64_t sent_ns, first_byte_ns;
     pthread_mutex_t lock; /* transfer->rounds */
+    char begun[4];        /* of progress: the start of a character */
+    size_t begun_size;
 };
 
 static void count(struct trove_git *git, uint64_t objects, uint64_t pack_bytes)
@@ -101,21 +104,24 @@ static int on_pack(void *context, const void *bytes, size_t size, struct trove_e
     return trove__pack_reader_feed(run->reader, bytes, size, err);
 }
 
-/* Control characters, C0 and C1, never reach a terminal; carriage returns and newlines part lines of progress. */
+/* Control characters, C0 and C1, never reach a terminal. A character that two packets part is put together. */
 static void on_progress(void *context, const char *text, size_t size)
 {
-    const struct trove_git_options *options = &((struct run *)context)->transfer->git->options;
+    struct run *run = context;
+    const struct trove_git_options *options = &run->transfer->git->options;
     char line[1024];
 
     while (size > 0) {
-        size_t n = size < sizeof(line) ? size : sizeof(line);
-        for (size_t i = 0; i < n; i++) {
-            unsigned char byte = (unsigned char)text[i];
-            bool is_control = (byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t') ||
-                              (byte >= 0x7f && byte < 0xa0);
-            line[i] = is_control ? '?' : text[i];
-        }
-        options->progress(options->progress_context, line, n);
+        size_t kept = run->begun_size, room = sizeof(line) - kept, n = size < room ? size : room;
+        size_t done;
+
+        memcpy(line, run->begun, kept);
+        memcpy(line + kept, text, n);
+        done = trove__mask(line, kept + n);
+        if (done > 0)
+            options->progress(options->progress_context, line, done);
+        run->begun_size = kept + n - done;
+        memcpy(run->begun, line + done, run->begun_size);
         text += n;
         size -= n;
     }

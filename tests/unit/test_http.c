@@ -5,6 +5,7 @@
  * Method: servers on loopback that play a script and remember what they were sent; lighttpd with git http-backend where
  * names and passwords are judged by a real server.
  */
+#include "fetch/credential.h"
 #include "fetch/pktline.h"
 #include "fetch/session.h"
 #include "peer.h"
@@ -411,6 +412,41 @@ static void http__names_and_passwords(void **state)
     peer_stop(&peer);
 }
 
+static void check_host(const char *address, const char *told)
+{
+    struct trove__credential credential;
+    struct trove__url address_parts;
+    struct trove_error err;
+    struct trove__io io;
+    char *said;
+
+    assert_int_equal(trove__url_parse(address, &address_parts, &err), 0);
+    trove__io_begin(&io, NULL, 0, 0);
+    peer_shell("rm -f '%s/told'", dir);
+    assert_int_equal(trove__credential_fill(&address_parts, &io, &credential, &err), 0);
+    assert_string_equal(credential.password, "p");
+    trove__credential_clear(&credential);
+    trove__url_clear(&address_parts);
+    said = peer_output("grep ^host= '%s/told'", dir);
+    assert_string_equal(said, told);
+    free(said);
+}
+
+/* Goal: helpers hear the host as it stands in the address, as git tells them. */
+static void http__helpers_hear_the_host_as_written(void **state)
+{
+    (void)state;
+    peer_config(dir,
+                "[credential]\n\thelper = \"!f() { cat >>'%s/told'; echo username=me; echo "
+                "password=p; }; f\"\n",
+                dir);
+    check_host("https://example.com/x.git", "host=example.com");
+    check_host("http://example.com:81/x.git", "host=example.com:81");
+    check_host("https://[::1]/x.git", "host=[::1]");
+    check_host("https://[fe80::1]:8443/x.git", "host=[fe80::1]:8443");
+    setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+}
+
 static void http__certificates(void **state)
 {
     struct peer peer;
@@ -463,6 +499,7 @@ int main(void)
         cmocka_unit_test(http__redirect_to_one_who_asks),
         cmocka_unit_test(http__busy),
         cmocka_unit_test(http__names_and_passwords),
+        cmocka_unit_test(http__helpers_hear_the_host_as_written),
         cmocka_unit_test(http__certificates),
     };
 
