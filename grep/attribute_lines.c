@@ -28,23 +28,61 @@ static bool is_name(const char *name, size_t length)
     return true;
 }
 
+/* Where NAME stands in sorted[], or belongs. */
+static size_t find_name(const struct trove__attribute_names *names, const char *name, size_t length,
+                        bool *ret_there)
+{
+    size_t low = 0, high = names->count;
+
+    *ret_there = false;
+    while (low < high && !*ret_there) {
+        size_t middle = low + (high - low) / 2;
+        const char *other = names->names[names->sorted[middle]];
+        int order = strncmp(other, name, length);
+
+        if (order == 0 && other[length] == '\0')
+            *ret_there = true;
+        if (*ret_there || order >= 0) /* a longer one of the same beginning is behind */
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return *ret_there ? high : low;
+}
+
+static int grow_names(struct trove__attribute_names *names)
+{
+    size_t capacity = names->capacity != 0 ? names->capacity * 2 : 8;
+    void *grown = trove__realloc(names->names, capacity * sizeof(*names->names));
+
+    if (grown == NULL)
+        return -ENOMEM;
+    names->names = grown;
+    grown = trove__realloc(names->sorted, capacity * sizeof(*names->sorted));
+    if (grown == NULL)
+        return -ENOMEM;
+    names->sorted = grown;
+    names->capacity = capacity;
+    return 0;
+}
+
 size_t trove__attribute_number(struct trove__attribute_names *names, const char *name,
                                size_t length)
 {
-    for (size_t i = 0; i < names->count; i++) {
-        if (strlen(names->names[i]) == length && memcmp(names->names[i], name, length) == 0)
-            return i;
-    }
-    if (names->count == names->capacity) {
-        size_t capacity = names->capacity != 0 ? names->capacity * 2 : 8;
-        char **grown = trove__realloc(names->names, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return TROVE__ATTRIBUTE_NONE;
-        names->names = grown;
-        names->capacity = capacity;
-    }
+    bool there;
+    size_t place = find_name(names, name, length, &there);
+
+    if (there)
+        return names->sorted[place];
+    if (names->count == names->capacity && grow_names(names) < 0)
+        return TROVE__ATTRIBUTE_NONE;
     names->names[names->count] = trove__strndup(name, length);
-    return names->names[names->count] != NULL ? names->count++ : TROVE__ATTRIBUTE_NONE;
+    if (names->names[names->count] == NULL)
+        return TROVE__ATTRIBUTE_NONE;
+    memmove(names->sorted + place + 1, names->sorted + place,
+            (names->count - place) * sizeof(*names->sorted));
+    names->sorted[place] = names->count;
+    return names->count++;
 }
 
 void trove__attribute_names_deinit(struct trove__attribute_names *names)
@@ -52,6 +90,7 @@ void trove__attribute_names_deinit(struct trove__attribute_names *names)
     while (names->count > 0)
         trove__free(names->names[--names->count]);
     trove__free(names->names);
+    trove__free(names->sorted);
     *names = (struct trove__attribute_names){0};
 }
 

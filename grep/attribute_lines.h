@@ -16,9 +16,10 @@ enum trove__attribute_value {
     TROVE__ATTRIBUTE_TEXT,
 };
 
-/* The names of attributes, each with a number; small. All zero is none. */
+/* The names of attributes, each with a number. A file may hold as many as it likes. All zero is none. */
 struct trove__attribute_names {
-    char **names; /* own */
+    char **names;   /* own */
+    size_t *sorted; /* own; the numbers in the order of the names */
     size_t count, capacity;
 };
 

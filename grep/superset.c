@@ -2,17 +2,13 @@
 /*
  * superset.c - from POSIX syntax to PCRE2 syntax over bytes.
  *
- * What a single-character piece (`.`, a bracket, `\w`) matches among ASCII is not worked out but asked: regexec() is run
- * on each byte once. Characters beyond ASCII are let through wherever such a piece could match one. Anchors keep their
- * meaning line by line; back references and the ends of the buffer (\` and \') have none here and are refused, as is
- * every construct whose reading depends on its place in a way that is not obvious.
+ * Anchors keep their meaning line by line; back references and the ends of the buffer (\` and \') have none here and are
+ * refused, as is every construct whose reading depends on its place in a way that is not obvious.
  */
-#include "superset.h"
-#include "text.h"
+#include "superset_parser.h"
 #include <ctype.h>
 #include <errno.h>
 #include <langinfo.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -22,19 +18,6 @@
 #define DEPTH_MAX 50
 #define REPEAT_MAX 255
 #define SIZE_MAX_TRANSLATED 65536
-
-struct parser {
-    const struct trove__superset_source *source;
-    const char *pattern;
-    size_t size;
-    size_t at;
-    unsigned depth;
-    size_t edges; /* anchors and edges of words so far */
-    bool exact;
-    struct trove__text out;
-};
-
-enum charset_ends { ONLY_ASCII, BEYOND_ASCII };
 
 enum trove__charset trove__charset_now(void)
 {
@@ -47,17 +30,12 @@ enum trove__charset trove__charset_now(void)
     return TROVE__CHARSET_OTHER;
 }
 
-static void emit(struct parser *parser, const char *text)
-{
-    trove__text_add(&parser->out, text, strlen(text));
-}
-
 /* Makes what was emitted since START one unit for a quantifier. */
-static void emit_group_around(struct parser *parser, size_t start)
+static void emit_group_around(struct trove__superset_parser *parser, size_t start)
 {
     size_t length = parser->out.size - start;
 
-    emit(parser, "(?:)");
+    trove__superset_emit(parser, "(?:)");
     if (parser->out.failure < 0)
         return;
     memmove(parser->out.bytes + start + 3, parser->out.bytes + start, length);
@@ -65,127 +43,34 @@ static void emit_group_around(struct parser *parser, size_t start)
     parser->out.bytes[parser->out.size - 1] = ')';
 }
 
-static bool left(const struct parser *parser)
-{
-    return parser->at < parser->size;
-}
-
-static char peek(const struct parser *parser, size_t ahead)
-{
-    return ahead < parser->size - parser->at ? parser->pattern[parser->at + ahead] : '\0';
-}
-
-/* True where the operator C stands: bare in extended patterns, behind a backslash in basic ones. */
-static bool at_operator(const struct parser *parser, char c)
-{
-    if (parser->source->extended)
-        return left(parser) && peek(parser, 0) == c;
-    return parser->size - parser->at >= 2 && peek(parser, 0) == '\\' && peek(parser, 1) == c;
-}
-
-static size_t operator_size(const struct parser *parser)
+static size_t operator_size(const struct trove__superset_parser *parser)
 {
     return parser->source->extended ? 1 : 2;
 }
 
-static bool at_branch_end(const struct parser *parser)
+static bool at_branch_end(const struct trove__superset_parser *parser)
 {
-    return !left(parser) || at_operator(parser, '|') || at_operator(parser, ')');
+    return !trove__superset_left(parser) || trove__superset_at_operator(parser, '|') ||
+           trove__superset_at_operator(parser, ')');
 }
 
-static bool at_quantifier(const struct parser *parser)
+static bool at_quantifier(const struct trove__superset_parser *parser)
 {
-    return (left(parser) && peek(parser, 0) == '*') || at_operator(parser, '+') ||
-           at_operator(parser, '?') || at_operator(parser, '{');
-}
-
-static bool may_hold_wide(const struct parser *parser)
-{
-    return parser->source->charset == TROVE__CHARSET_UTF8 && !parser->source->ascii_only;
-}
-
-/* Which bytes the single-character piece PIECE matches, by asking regexec(). */
-static int measure(const struct parser *parser, const char *piece, size_t size, bool *ret_set)
-{
-    unsigned last = parser->source->charset == TROVE__CHARSET_C ? 255 : 127;
-    int flags = REG_NEWLINE | (parser->source->extended ? REG_EXTENDED : 0) |
-                (parser->source->ignore_case ? REG_ICASE : 0);
-    char copy[256];
-    regex_t regex;
-
-    if (size >= sizeof(copy))
-        return -ENOTSUP;
-    memcpy(copy, piece, size);
-    copy[size] = '\0';
-    if (regcomp(&regex, copy, flags) != 0)
-        return -ENOTSUP;
-    for (unsigned byte = 0; byte <= last; byte++) {
-        const char text[2] = {(char)byte, '\0'};
-        regmatch_t match = {.rm_so = 0, .rm_eo = 1};
-        ret_set[byte] = regexec(&regex, text, 1, &match, REG_STARTEND) == 0 && match.rm_eo == 1;
-    }
-    regfree(&regex);
-    return 0;
-}
-
-/* The inside of a PCRE2 class for the bytes of SET. */
-static void emit_ranges(struct parser *parser, const bool *set)
-{
-    for (unsigned byte = 0; byte < 256; byte++) {
-        unsigned end = byte;
-        char range[16];
-
-        if (!set[byte])
-            continue;
-        while (end < 255 && set[end + 1])
-            end++;
-        snprintf(range, sizeof(range), "\\x%02x-\\x%02x", byte, end);
-        emit(parser, range);
-        byte = end;
-    }
-}
-
-/* A piece that stands for one character. */
-static int emit_set(struct parser *parser, const char *piece, size_t size, enum charset_ends ends)
-{
-    bool set[256] = {false};
-    bool any = false;
-    bool wide = may_hold_wide(parser) && ends == BEYOND_ASCII;
-    int r = measure(parser, piece, size, set);
-
-    if (r < 0)
-        return r;
-    for (unsigned byte = 0; byte < 256; byte++)
-        any = any || set[byte];
-    if (!any && !wide) {
-        emit(parser, "(?!)");
-        return 0;
-    }
-    /* Any number of such characters is any number of such bytes; a counted one is up to six bytes. */
-    if (wide && (peek(parser, 0) == '*' || at_operator(parser, '+'))) {
-        emit(parser, "[");
-        emit_ranges(parser, set);
-        emit(parser, "\\x80-\\xff]");
-        return 0;
-    }
-    emit(parser, wide ? "(?:[" : "[");
-    emit_ranges(parser, set);
-    if (wide)
-        emit(parser, any ? "]|[\\x80-\\xff]{1,6})" : "\\x80-\\xff]{1,6})");
-    else
-        emit(parser, "]");
-    return 0;
+    return (trove__superset_left(parser) && trove__superset_peek(parser, 0) == '*') ||
+           trove__superset_at_operator(parser, '+') || trove__superset_at_operator(parser, '?') ||
+           trove__superset_at_operator(parser, '{');
 }
 
 /* The offset behind the bracket expression at parser->at; 0 if it is not a plain one. */
-static size_t bracket_end(const struct parser *parser, enum charset_ends *ret_ends)
+static size_t bracket_end(const struct trove__superset_parser *parser,
+                          enum trove__superset_ends *ret_ends)
 {
     const char *pattern = parser->pattern;
     size_t at = parser->at + 1;
 
-    *ret_ends = parser->source->ignore_case ? BEYOND_ASCII : ONLY_ASCII;
+    *ret_ends = parser->source->ignore_case ? TROVE__ENDS_BEYOND : TROVE__ENDS_ASCII;
     if (at < parser->size && pattern[at] == '^') {
-        *ret_ends = BEYOND_ASCII;
+        *ret_ends = TROVE__ENDS_BEYOND;
         at++;
     }
     if (at < parser->size && pattern[at] == ']')
@@ -194,14 +79,14 @@ static size_t bracket_end(const struct parser *parser, enum charset_ends *ret_en
         const char *close;
 
         if ((unsigned char)pattern[at] > 127)
-            *ret_ends = BEYOND_ASCII;
+            *ret_ends = TROVE__ENDS_BEYOND;
         if (pattern[at] != '[' || at + 1 >= parser->size)
             continue;
         if (pattern[at + 1] == '.' || pattern[at + 1] == '=')
             return 0; /* may stand for several characters */
         if (pattern[at + 1] != ':')
             continue;
-        *ret_ends = BEYOND_ASCII;
+        *ret_ends = TROVE__ENDS_BEYOND;
         close = memmem(pattern + at + 2, parser->size - at - 2, ":]", 2);
         if (close == NULL)
             return 0;
@@ -210,94 +95,52 @@ static size_t bracket_end(const struct parser *parser, enum charset_ends *ret_en
     return at < parser->size ? at + 1 : 0;
 }
 
-static int parse_bracket(struct parser *parser)
+static int parse_bracket(struct trove__superset_parser *parser)
 {
-    enum charset_ends ends;
+    enum trove__superset_ends ends;
     size_t start = parser->at;
     size_t end = bracket_end(parser, &ends);
 
     if (end == 0)
         return -ENOTSUP;
     parser->at = end;
-    return emit_set(parser, parser->pattern + start, end - start, ends);
-}
-
-/* Letters outside ASCII whose other case is an ASCII letter. */
-static const char *wide_partner(char c)
-{
-    switch (c) {
-    case 'i':
-    case 'I':
-        return "\\xc4[\\xb0\\xb1]";
-    case 'k':
-    case 'K':
-        return "\\xe2\\x84\\xaa";
-    case 's':
-    case 'S':
-        return "\\xc5\\xbf";
-    default:
-        return NULL;
-    }
-}
-
-static void emit_byte(struct parser *parser, char byte)
-{
-    char text[8];
-
-    if (isascii((unsigned char)byte) && isalnum((unsigned char)byte))
-        snprintf(text, sizeof(text), "%c", byte);
-    else
-        snprintf(text, sizeof(text), "\\x%02x", (unsigned char)byte);
-    emit(parser, text);
-}
-
-static void emit_ascii(struct parser *parser, char byte)
-{
-    const char *partner = parser->source->ignore_case ? wide_partner(byte) : NULL;
-
-    if (partner == NULL || !may_hold_wide(parser)) {
-        emit_byte(parser, byte);
-        return;
-    }
-    emit(parser, "(?:");
-    emit_byte(parser, byte);
-    emit(parser, "|");
-    emit(parser, partner);
-    emit(parser, ")");
+    return trove__superset_emit_set(parser, parser->pattern + start, end - start, ends);
 }
 
 /* A character beyond ASCII, as it stands in the pattern. */
-static int parse_wide(struct parser *parser)
+static int parse_wide(struct trove__superset_parser *parser)
 {
     mbstate_t state = {0};
     size_t length;
 
     if (parser->source->charset == TROVE__CHARSET_C) {
-        emit_byte(parser, peek(parser, 0));
+        trove__superset_emit_byte(parser, trove__superset_peek(parser, 0));
         parser->at++;
         return 0;
     }
     length = mbrlen(parser->pattern + parser->at, parser->size - parser->at, &state);
     if (parser->source->ignore_case || length < 2 || length > parser->size - parser->at)
         return -ENOTSUP;
-    emit(parser, "(?:");
+    trove__superset_emit(parser, "(?:");
     for (size_t i = 0; i < length; i++)
-        emit_byte(parser, peek(parser, i));
-    emit(parser, ")");
+        trove__superset_emit_byte(parser, trove__superset_peek(parser, i));
+    trove__superset_emit(parser, ")");
     parser->at += length;
     return 0;
 }
 
 /* Where a word begins or ends. */
-static void emit_word_edge(struct parser *parser)
+static void emit_word_edge(struct trove__superset_parser *parser)
 {
-    emit(parser, may_hold_wide(parser) ? "(?:\\b|(?<=[\\x80-\\xff])|(?=[\\x80-\\xff]))" : "\\b");
+    trove__superset_emit(parser, trove__superset_may_hold_wide(parser)
+                                     ? "(?:\\b|(?<=[\\x80-\\xff])|(?=[\\x80-\\xff]))"
+                                     : "\\b");
     parser->exact = false;
 }
 
-static int parse_escape(struct parser *parser)
+static int parse_escape(struct trove__superset_parser *parser)
 {
-    char c = peek(parser, 1);
+    char c = trove__superset_peek(parser, 1);
 
     if (parser->size - parser->at < 2 || (unsigned char)c > 127)
         return -ENOTSUP;
@@ -307,7 +150,8 @@ static int parse_escape(struct parser *parser)
     case 'W':
     case 's':
     case 'S':
-        return emit_set(parser, parser->pattern + parser->at - 2, 2, BEYOND_ASCII);
+        return trove__superset_emit_set(parser, parser->pattern + parser->at - 2, 2,
+                                        TROVE__ENDS_BEYOND);
     case '<':
     case '>':
     case 'b':
@@ -324,53 +168,54 @@ static int parse_escape(struct parser *parser)
     /* A back reference; or a letter behind a backslash, whose case the C library may not fold. */
     if (isdigit((unsigned char)c) || (parser->source->ignore_case && isalpha((unsigned char)c)))
         return -ENOTSUP;
-    emit_ascii(parser, c);
+    trove__superset_emit_ascii(parser, c);
     return 0;
 }
 
-static int parse_alternatives(struct parser *parser);
+static int parse_alternatives(struct trove__superset_parser *parser);
 
-static int parse_group(struct parser *parser)
+static int parse_group(struct trove__superset_parser *parser)
 {
     int r;
 
     if (++parser->depth > DEPTH_MAX)
         return -ENOTSUP;
     parser->at += operator_size(parser);
-    emit(parser, "(?:");
+    trove__superset_emit(parser, "(?:");
     r = parse_alternatives(parser);
     if (r < 0)
         return r;
-    if (!at_operator(parser, ')'))
+    if (!trove__superset_at_operator(parser, ')'))
         return -ENOTSUP;
     parser->at += operator_size(parser);
-    emit(parser, ")");
+    trove__superset_emit(parser, ")");
     parser->depth--;
     return 0;
 }
 
 /* In basic patterns `$` is an anchor only where a branch ends, `^` only where one begins. */
-static bool at_anchor(const struct parser *parser, bool branch_begins)
+static bool at_anchor(const struct trove__superset_parser *parser, bool branch_begins)
 {
-    struct parser next = *parser;
+    struct trove__superset_parser next = *parser;
 
-    if (peek(parser, 0) == '^')
+    if (trove__superset_peek(parser, 0) == '^')
         return parser->source->extended || branch_begins;
     next.at++;
-    return peek(parser, 0) == '$' && (parser->source->extended || at_branch_end(&next));
+    return trove__superset_peek(parser, 0) == '$' &&
+           (parser->source->extended || at_branch_end(&next));
 }
 
-static int parse_piece(struct parser *parser, bool branch_begins)
+static int parse_piece(struct trove__superset_parser *parser, bool branch_begins)
 {
-    char c = peek(parser, 0);
+    char c = trove__superset_peek(parser, 0);
 
     if (at_anchor(parser, branch_begins)) {
-        emit(parser, c == '^' ? "^" : "$");
+        trove__superset_emit(parser, c == '^' ? "^" : "$");
         parser->at++;
         parser->edges++;
         return 0;
     }
-    if (at_operator(parser, '('))
+    if (trove__superset_at_operator(parser, '('))
         return parse_group(parser);
     if (at_quantifier(parser))
         return -ENOTSUP; /* nothing to repeat: its reading depends on the place */
@@ -382,18 +227,19 @@ static int parse_piece(struct parser *parser, bool branch_begins)
         return parse_wide(parser);
     parser->at++;
     if (c == '.')
-        return emit_set(parser, ".", 1, BEYOND_ASCII);
-    emit_ascii(parser, c);
+        return trove__superset_emit_set(parser, ".", 1, TROVE__ENDS_BEYOND);
+    trove__superset_emit_ascii(parser, c);
     return 0;
 }
 
 /* Reads a number; -1 if there is none, REPEAT_MAX + 1 if it is too large. */
-static int parse_number(struct parser *parser)
+static int parse_number(struct trove__superset_parser *parser)
 {
     int number = -1;
 
-    while (left(parser) && isdigit((unsigned char)peek(parser, 0))) {
-        number = (number < 0 ? 0 : number) * 10 + (peek(parser, 0) - '0');
+    while (trove__superset_left(parser) &&
+           isdigit((unsigned char)trove__superset_peek(parser, 0))) {
+        number = (number < 0 ? 0 : number) * 10 + (trove__superset_peek(parser, 0) - '0');
         if (number > REPEAT_MAX)
             number = REPEAT_MAX + 1;
         parser->at++;
@@ -402,47 +248,48 @@ static int parse_number(struct parser *parser)
 }
 
 /* {m}, {m,}, {,n} and {m,n}, behind the opening brace. */
-static int parse_interval(struct parser *parser)
+static int parse_interval(struct trove__superset_parser *parser)
 {
     int least = parse_number(parser);
     int most = least;
     bool open = false;
     char text[32];
 
-    if (left(parser) && peek(parser, 0) == ',') {
+    if (trove__superset_left(parser) && trove__superset_peek(parser, 0) == ',') {
         parser->at++;
         most = parse_number(parser);
         open = most < 0;
         least = least < 0 ? 0 : least;
     }
-    if (!at_operator(parser, '}') || least < 0 || least > REPEAT_MAX || most > REPEAT_MAX)
+    if (!trove__superset_at_operator(parser, '}') || least < 0 || least > REPEAT_MAX ||
+        most > REPEAT_MAX)
         return -ENOTSUP;
     parser->at += operator_size(parser);
     if (open)
         snprintf(text, sizeof(text), "{%d,}", least);
     else
         snprintf(text, sizeof(text), "{%d,%d}", least, most);
-    emit(parser, text);
+    trove__superset_emit(parser, text);
     return 0;
 }
 
-static int parse_quantifier(struct parser *parser)
+static int parse_quantifier(struct trove__superset_parser *parser)
 {
-    if (peek(parser, 0) == '*') {
+    if (trove__superset_peek(parser, 0) == '*') {
         parser->at++;
-        emit(parser, "*");
+        trove__superset_emit(parser, "*");
         return 0;
     }
-    if (at_operator(parser, '{')) {
+    if (trove__superset_at_operator(parser, '{')) {
         parser->at += operator_size(parser);
         return parse_interval(parser);
     }
-    emit(parser, at_operator(parser, '+') ? "+" : "?");
+    trove__superset_emit(parser, trove__superset_at_operator(parser, '+') ? "+" : "?");
     parser->at += operator_size(parser);
     return 0;
 }
 
-static int parse_branch(struct parser *parser)
+static int parse_branch(struct trove__superset_parser *parser)
 {
     bool begins = true;
 
@@ -467,21 +314,21 @@ static int parse_branch(struct parser *parser)
     return 0;
 }
 
-static int parse_alternatives(struct parser *parser)
+static int parse_alternatives(struct trove__superset_parser *parser)
 {
     for (;;) {
         int r = parse_branch(parser);
 
         if (r < 0)
             return r;
-        if (!at_operator(parser, '|'))
+        if (!trove__superset_at_operator(parser, '|'))
             return 0;
         parser->at += operator_size(parser);
-        emit(parser, "|");
+        trove__superset_emit(parser, "|");
     }
 }
 
-static int compile(struct parser *parser, struct trove__superset *ret_superset)
+static int compile(struct trove__superset_parser *parser, struct trove__superset *ret_superset)
 {
     uint32_t options = PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_UTF;
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
@@ -516,19 +363,19 @@ static bool folds_as_ascii_does(void)
 int trove__superset_compile(const struct trove__superset_source *source,
                             struct trove__superset *ret_superset)
 {
-    struct parser parser = {.source = source,
-                            .pattern = source->pattern,
-                            .size = source->size,
-                            .exact = true,
-                            .out = {.limit = SIZE_MAX_TRANSLATED}};
+    struct trove__superset_parser parser = {.source = source,
+                                            .pattern = source->pattern,
+                                            .size = source->size,
+                                            .exact = true,
+                                            .out = {.limit = SIZE_MAX_TRANSLATED}};
     int r;
 
     if (source->charset == TROVE__CHARSET_OTHER)
         return -ENOTSUP;
-    if (may_hold_wide(&parser) || (source->ignore_case && !folds_as_ascii_does()))
+    if (trove__superset_may_hold_wide(&parser) || (source->ignore_case && !folds_as_ascii_does()))
         parser.exact = false;
     r = parse_alternatives(&parser);
-    if (r == 0 && left(&parser))
+    if (r == 0 && trove__superset_left(&parser))
         r = -ENOTSUP; /* a closing parenthesis without an opening one */
     if (r == 0 && parser.out.failure < 0)
         r = parser.out.failure == -ENOMEM ? -ENOMEM : -ENOTSUP;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_LENGTH_MAX = 64, PATHS_MAX = 4, TEXT_LENGTH_MAX = 16384 };
+enum { PATH_LENGTH_MAX = 64, PATHS_MAX = 3, TEXT_LENGTH_MAX = 4096 };
 
 /* The folders' files: the text, for the top and for one folder. */
 struct work_tree {

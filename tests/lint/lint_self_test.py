@@ -80,9 +80,9 @@ echo hello
 static const char *const options[] = {"--stats", "-C"};
 static const char *home = getenv("HOME");
 """,
-    "tools/grep_options.c": """// SPDX-License-Identifier: MIT
+    "tools/grep_option_table.c": """// SPDX-License-Identifier: MIT
 /*
- * grep_options.c - the options of grep.
+ * grep_option_table.c - the options of grep.
  */
 static const struct trove__option table[] = {
     FLAG('v', "invert-match", OPTION_INVERT),
@@ -147,8 +147,8 @@ PLANTED = [
     ("orders", "core/thing.c", "/* RELEASE [E1 give]: pairs with take(). */", "", "release without the label"),
     ("architecture", "ARCHITECTURE.md", "core/thing.*", "core/thong.*", "no such file: core/thong.*"),
     ("architecture", "ARCHITECTURE.md", "core/thing.*", "core/order.h", "does not name core/thing.c"),
-    ("options", "tools/grep_options.c", 'FLAG(', """FLAG('w', "word-regexp", OPTION_WORD),\n    FLAG(""", "GREP does not have -w"),
-    ("options", "tools/grep_options.c", "OPTION_INVERT", "OPTION_NOT_YET", "does not have -v of tools/grep_options.c as not there yet"),
+    ("options", "tools/grep_option_table.c", 'FLAG(', """FLAG('w', "word-regexp", OPTION_WORD),\n    FLAG(""", "GREP does not have -w"),
+    ("options", "tools/grep_option_table.c", "OPTION_INVERT", "OPTION_NOT_YET", "does not have -v of tools/grep_option_table.c as not there yet"),
     ("options", "tools/main.c", '"--stats"', '"--statistics"', "does not have --statistics"),
     ("options", "man/trove.1", "stats", "statistics", "names --statistics, which no table has"),
     ("options", "README.md", "`-v`", "`-v --and`", "--and is not there yet"),

@@ -20,11 +20,11 @@ def check_architecture(tree):
             tree.breach("ARCHITECTURE.md", 1, "does not name " + path)
 
 
-OPTION = re.compile(r"""(?:(?:FLAG|VALUE)\('(?P<short1>[^']+)',\s*(?:NULL|"(?P<long1>[\w-]+)"),\s*OPTION_(?P<id1>\w+)
-                     |\{TROVE__OPTION_\w+,\s*OPTION_(?P<id2>\w+),\s*'(?P<short2>[^']+)',\s*(?:NULL|"(?P<long2>[\w-]+)"))""",
+OPTION = re.compile(r"""(?:(?:FLAG|VALUE)\('(?P<short1>[^']+)',\s*(?:NULL|"(?P<long1>[\w-]+)"),\s*(?:TROVE__GREP_)?OPTION_(?P<id1>\w+)
+                     |\{TROVE__OPTION_\w+,\s*(?:TROVE__GREP_)?OPTION_(?P<id2>\w+),\s*'(?P<short2>[^']+)',\s*(?:NULL|"(?P<long2>[\w-]+)"))""",
                     re.X)
 # Where the options of a table are described: the file, the section of man/trove.1.
-TABLES = {"tools/grep_options.c": "GREP", "tools/cat_file.c": "CAT-FILE", "tools/ls_tree.c": "LS-TREE"}
+TABLES = {"tools/grep_option_table.c": "GREP", "tools/cat_file.c": "CAT-FILE", "tools/ls_tree.c": "LS-TREE"}
 OWN = ["tools/main.c", "tools/common.c"]
 
 

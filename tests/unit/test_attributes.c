@@ -200,7 +200,7 @@ static void attributes__long_lines_are_ignored(void **state)
     trove__attributes_destroy(attributes);
 }
 
-enum { MACROS = 4000, STACK = 128 << 10 };
+enum { MACROS = 20000, STACK = 128 << 10 };
 
 static void *ask_on_a_small_stack(void *context)
 {
