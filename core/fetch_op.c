@@ -196,6 +196,7 @@ static void cancel_queued(struct trove_fetch *fetch)
 static int wait_done(struct trove_fetch *fetch, const struct trove_until *until)
 {
     const struct trove__watch watch = {&fetch->done, TROVE__PENDING_SLEEPERS};
+    struct trove__pace *pace = &fetch->unit->pace;
     struct trove_until both = trove__until_of(until);
     struct trove_cancel *token;
     unsigned pending;
@@ -204,6 +205,7 @@ static int wait_done(struct trove_fetch *fetch, const struct trove_until *until)
     if (r < 0)
         return r;
     both.cancel = token;
+    trove__pace_sleep(pace);
     while (r == 0 && !trove__fetch_is_done(fetch)) {
         pending = TROVE__PENDING;
         /* RELAXED: hands nothing over, it only asks to be woken. */
@@ -211,6 +213,7 @@ static int wait_done(struct trove_fetch *fetch, const struct trove_until *until)
         if (pending != TROVE__TERMINAL)
             r = trove__gather_wait(fetch->unit, &watch, 1, &both);
     }
+    trove__pace_wake(pace);
     trove_cancel_unref(token);
     if (r == -ECANCELED && trove__unit_is_closed(fetch->unit))
         cancel_queued(fetch);
@@ -272,7 +275,11 @@ int trove_fetch_wait(struct trove_fetch *fetch, const struct trove_until *until,
 
 bool trove_fetch_is_done(const struct trove_fetch *fetch)
 {
-    return trove__fetch_is_done(fetch);
+    bool done = trove__fetch_is_done(fetch);
+
+    if (!done)
+        trove__pace_asked(&fetch->unit->pace);
+    return done;
 }
 
 /* --- public ------------------------------------------------------------------------------------------------------- */

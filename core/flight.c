@@ -319,7 +319,9 @@ int trove__flight_wait(struct trove__unit *unit, struct trove__flight *flight,
         trove__cas_relaxed(&flight->word, &pending, TROVE__PENDING_SLEEPERS);
         if (pending == TROVE__TERMINAL)
             continue;
+        trove__pace_sleep(&unit->pace);
         r = trove__gather_wait(unit, &watch, 1, until);
+        trove__pace_wake(&unit->pace);
         if (r < 0)
             return trove__flight_is_done(flight) ? 0 : r;
     }

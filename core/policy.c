@@ -23,8 +23,10 @@
  *   To go: take `deferred`; find its slot and clear it by compare-and-swap; won: retire it. SEALED (it is just being
  *   moved): push it into main. Gone: somebody else unlinks it; give the cell up (clear QUEUED), and retire it if DEAD came
  *   first.
- *   A put looks at 128 candidates and one more for each 64 bytes it brings, no more; past 64 it evicts whatever the hint
- *   says, because readers could set hints for ever.
+ *   A put looks at 128 candidates and one more for each 64 bytes it brings, no more; past three quarters of these it evicts
+ *   whatever the hint says, because readers could set hints for ever.
+ *   What is about to enter counts for small's share already: else a put of many bytes would take from main what it brings
+ *   into small.
  *   Segments of queues are charged like everything else. Objects leave SLACK segments' room in the budget, so that a hand
  *   can push what it wants to keep although the cache is full; the next put restores the slack.
  *
@@ -35,7 +37,7 @@
  * PROGRESS  lock-free and bounded: a call looks at a fixed number of candidates.
  * LIMITS    When no segment can be had, an object is evicted instead of kept. An object whose cell was given up while it
  *           was being moved stays until the cache is closed or an insert displaces it.
- * TESTS     tests/stress/test_cache_stress.c (each policy: the bound at every sample, a recount when quiet).
+ * TESTS     tests/unit/test_policy.c (what stays), tests/stress/test_cache_stress.c (the bound at every sample, a recount).
  * SOURCES   Yang et al.: FIFO queues are all you need for cache eviction (S3-FIFO).
  */
 #include "core/policy.h"
@@ -47,7 +49,6 @@
 #define STATE_DEAD 2u
 
 #define CANDIDATES 128
-#define CANDIDATES_SPARED 64
 #define BYTES_PER_CANDIDATE 64
 #define DEFERRED_RESERVE 16 /* the last sixteenth of deferred_max */
 #define PIECE_BYTES ((uint64_t)4096)
@@ -330,15 +331,16 @@ static bool may_defer(struct trove__policy *policy)
     return true;
 }
 
-/* 0, or -EBUSY: there is no room in `deferred`, OBJECT stays. */
-static int evict(struct trove__policy *policy, struct trove_object *object)
+/* 0, or -EBUSY: there is no room in `deferred`, OBJECT stays, in FROM. */
+static int evict(struct trove__policy *policy, struct trove__queue *from,
+                 struct trove_object *object)
 {
     if (trove__budget_defer(policy->budget, bytes_of(object))) {
         take_out(policy, object, true);
         return 0;
     }
     trove__store_relaxed(&policy->wanted_room, bytes_of(object)); /* RELAXED: see may_defer() */
-    if (enqueue(&policy->main, object) == 0)
+    if (enqueue(from, object) == 0)
         return -EBUSY;
     take_out(policy, object, false); /* no segment to keep it in: it waits parked, as live */
     return 0;
@@ -357,19 +359,20 @@ static bool is_spared(struct trove__policy *policy, const struct trove__queue *f
     return true;
 }
 
-static struct trove__queue *choose_queue(struct trove__policy *policy)
+/* For a put that brings COMING bytes. */
+static struct trove__queue *choose_queue(struct trove__policy *policy, uint64_t coming)
 {
     /* RELAXED: sums that are a little off choose a little differently. */
-    return trove__load_relaxed(&policy->small.bytes) > policy->small_max ||
+    return trove__load_relaxed(&policy->small.bytes) + coming > policy->small_max ||
                    trove__load_relaxed(&policy->main.bytes) == 0
                ? &policy->small
                : &policy->main;
 }
 
 /* Looks at one candidate. 0; -ENOENT: there is none; -EBUSY: nothing more can be evicted now. */
-static int hand_step(struct trove__policy *policy, bool may_spare)
+static int hand_step(struct trove__policy *policy, uint64_t coming, bool may_spare)
 {
-    struct trove__queue *queue = choose_queue(policy);
+    struct trove__queue *queue = choose_queue(policy, coming);
     struct trove_object *object;
 
     if (!may_defer(policy))
@@ -387,21 +390,25 @@ static int hand_step(struct trove__policy *policy, bool may_spare)
     }
     if (may_spare && is_spared(policy, queue, object) && enqueue(&policy->main, object) == 0)
         return 0;
-    return evict(policy, object);
+    return evict(policy, queue, object);
 }
 
 /* Takes BYTES piece by piece, evicting while a piece does not fit, so that what one hand frees is not another's at once.
  * All or nothing. In a section. */
 static bool evict_for(struct trove__policy *policy, uint64_t bytes)
 {
-    uint64_t limit = CANDIDATES + bytes / BYTES_PER_CANDIDATE, taken = 0, looked = 0;
+    uint64_t limit = CANDIDATES + bytes / BYTES_PER_CANDIDATE, spared = limit / 4 * 3;
+    uint64_t taken = 0, looked = 0;
 
     while (taken < bytes) {
         uint64_t piece = bytes - taken < PIECE_BYTES ? bytes - taken : PIECE_BYTES;
 
-        if (trove__budget_reserve_leaving(policy->budget, piece, policy->leave_bytes))
+        /* What was spared took cells. While that is all there is, one put need not bring the slack back alone. */
+        uint64_t leave = looked < spared ? policy->leave_bytes : policy->leave_bytes / 2;
+
+        if (trove__budget_reserve_leaving(policy->budget, piece, leave))
             taken += piece;
-        else if (looked == limit || hand_step(policy, looked++ < CANDIDATES_SPARED) < 0)
+        else if (looked == limit || hand_step(policy, bytes, looked++ < spared) < 0)
             break;
     }
     if (taken == bytes)

@@ -98,7 +98,7 @@ void trove__request_run_ids(struct trove__unit *unit, struct trove__fetcher *fet
 
     request.until = (struct trove_until){TROVE_NO_DEADLINE, unit->token};
     trove__cycle_own_flights(flights, count, fetcher);
-    trove__sink_init(&sink, unit, fetcher);
+    trove__sink_init(&sink, unit, fetcher, &request.until);
     r = run_source(unit, fetcher, &request, &sink, &err);
     settle(unit, flights, count, r, &err);
     trove__sink_deinit(&sink);
@@ -122,7 +122,7 @@ void trove__request_run_fetch(struct trove__unit *unit, struct trove__fetcher *f
     int r;
 
     trove__cycle_own_fetch(fetch, fetcher);
-    trove__sink_init(&sink, unit, fetcher);
+    trove__sink_init(&sink, unit, fetcher, &request.until);
     r = run_source(unit, fetcher, &request, &sink, &err);
     result = (struct trove_fetch_result){
         /* RELAXED both: the source has returned, and its threads with it. */

@@ -41,7 +41,9 @@ static int admit_wait(struct trove__unit *unit, const struct trove_want *want,
             return r;
         if (r < 0 || trove__fetcher_self() != NULL)
             return -EAGAIN;
+        trove__pace_sleep(&unit->pace);
         r = trove__gather_wait_space(unit, NULL, until);
+        trove__pace_wake(&unit->pace);
         if (r < 0)
             return r;
     }

@@ -13,7 +13,8 @@
  *            E3 refused  trove_sink_refuse() release -> run_fetch() acquire   why a fetch failed
  *            A given object and a flight added at the same time may miss each other; then the flight is pushed, and the fetch
  *            thread that takes it, or takes it over from an ended fetch, looks in the cache before it asks.
- * PROGRESS   lock-free but for the hash, the allocator and the wake-ups.
+ * PROGRESS   give waits for who takes the answers of streams (pace.c); else all is lock-free but for the hash, the allocator
+ *            and the wake-ups.
  * LIMITS     What an atomic request keeps is bounded by max_inflight_bytes: past it -EFBIG.
  * TESTS      tests/unit/test_flight.c, tests/unit/test_stream.c, tests/unit/test_fetch_op.c
  */
@@ -33,11 +34,12 @@ struct trove__kept {
 };
 
 void trove__sink_init(struct trove_sink *sink, struct trove__unit *unit,
-                      struct trove__fetcher *owner)
+                      struct trove__fetcher *owner, const struct trove_until *until)
 {
     *sink = (struct trove_sink){
         .unit = unit,
         .owner = owner,
+        .until = *until,
         .atomic_request = trove__cache_options(unit->cache)->atomic_requests,
     };
 }
@@ -153,6 +155,7 @@ int trove_sink_give(struct trove_sink *sink, struct trove_object *object,
             if (r == 0)
                 return 0; /* counted as under way until the end */
         } else {
+            trove__pace_wait(&sink->unit->pace, &sink->until);
             r = publish(sink, object, flags);
         }
     }

@@ -13,6 +13,7 @@ struct trove__kept; /* an object that waits for the end of an atomic request */
 struct trove_sink {
     struct trove__unit *unit;
     struct trove__fetcher *owner;
+    struct trove_until until; /* the request's */
     bool atomic_request;
     atomic_uint is_done;
     atomic_ulong objects;
@@ -23,7 +24,7 @@ struct trove_sink {
 };
 
 void trove__sink_init(struct trove_sink *sink, struct trove__unit *unit,
-                      struct trove__fetcher *owner);
+                      struct trove__fetcher *owner, const struct trove_until *until);
 /* Of an atomic request: makes what was kept visible, or drops it. 0, or the first failure. */
 int trove__sink_commit(struct trove_sink *sink);
 /* Drops what is still kept, settles the account. */

@@ -20,7 +20,7 @@
  *            E4 event    push_answer(): stack, event, sleepers seq_cst -> next: sleepers, event, stack seq_cst
  *            E5 free     stream_unref() release -> the last stream_unref() acquire
  * PROGRESS   deliver is lock-free but for the wake-up. The others take the stream's lock for short and fixed work.
- * LIMITS     Not on fetch threads (-EDEADLK). Memory is the caller's: it adds what it is ready to hold.
+ * LIMITS     Not on fetch threads (-EDEADLK). What is answered and not taken stays pinned: pace.c holds the givers back.
  * TESTS      tests/unit/test_stream.c, tests/stress/test_flight_stress.c
  */
 #include "core/stream.h"
@@ -42,6 +42,7 @@ struct trove_stream {
     _Alignas(TROVE__FALSE_SHARING_BYTES) _Atomic(struct trove__stream_node *) answers; /* stack */
     atomic_uint event; /* futex: counts deliveries */
     atomic_uint sleepers;
+    atomic_uint hungry; /* somebody sleeps and there is no answer */
     _Alignas(TROVE__FALSE_SHARING_BYTES) pthread_mutex_t lock; /* guards what follows */
     struct trove__stream_node *first_answer, *last_answer;     /* in order */
     struct trove__stream_node *first_backlog, *last_backlog;   /* by `next` */
@@ -92,8 +93,14 @@ int trove_stream_open(struct trove *cache, struct trove_fetch *within,
     return r == 0 ? 0 : trove_error_set(err, r, "cannot open a stream: %s", trove_strerror(r));
 }
 
+static uint64_t bytes_of(const struct trove__stream_node *node)
+{
+    return node->result.object != NULL ? trove_object_size(node->result.object) : 0;
+}
+
 static void free_node(struct trove__stream_node *node)
 {
+    trove__pace_taken(&node->stream->unit->pace, bytes_of(node));
     trove_unpin(node->result.object);
     trove__failure_unref(node->failure);
     trove__free(node);
@@ -132,6 +139,22 @@ static void stream_unref(struct trove_stream *stream)
 
 /* --- delivery ----------------------------------------------------------------------------------------------------- */
 
+/* Whether somebody sleeps for an answer that is not there, as far as the pace of givers goes: a guess that is late by an
+ * answer does no harm. */
+static void set_hungry(struct trove_stream *stream, bool hungry)
+{
+    struct trove__pace *pace = &stream->unit->pace;
+
+    /* RELAXED: the flag; who changes it tells the pace. */
+    if (trove__load_relaxed(&stream->hungry) == hungry ||
+        trove__exchange_relaxed(&stream->hungry, hungry) == hungry)
+        return;
+    if (hungry)
+        trove__pace_sleep(pace);
+    else
+        trove__pace_wake(pace);
+}
+
 /* NODE has its result. Gives the node's reference on the stream back. */
 static void push_answer(struct trove__stream_node *node)
 {
@@ -139,13 +162,16 @@ static void push_answer(struct trove__stream_node *node)
     /* RELAXED: a guess, the CAS checks it. */
     struct trove__stream_node *top = trove__load_relaxed(&stream->answers);
 
+    trove__pace_answer(&stream->unit->pace, bytes_of(node));
     do {
         node->next = top;
         /* SEQ_CST [E1 answer] [E4 event]: hands over the node. Pairs with collect(). */
     } while (!trove__cas_seq_cst(&stream->answers, &top, node));
     trove__add_seq_cst(&stream->event, 1);
-    if (trove__load_seq_cst(&stream->sleepers) != 0)
+    if (trove__load_seq_cst(&stream->sleepers) != 0) {
+        set_hungry(stream, false);
         trove__futex_wake(&stream->event, 1);
+    }
     stream_unref(stream);
 }
 
@@ -440,7 +466,7 @@ enum { NOTHING_YET = -1 };
 static int take(struct trove_stream *stream, struct trove__stream_node **ret_node)
 {
     struct trove__stream_node *node;
-    bool last = false;
+    bool last = false, starving = false;
     int r = NOTHING_YET;
 
     pthread_mutex_lock(&stream->lock);
@@ -450,6 +476,7 @@ static int take(struct trove_stream *stream, struct trove__stream_node **ret_nod
         stream->first_answer = node->next;
         unlink_locked(stream, node);
         last = --stream->outstanding == 0;
+        starving = stream->first_answer == NULL && !last;
         r = 1;
     } else if (stream->outstanding == 0) {
         r = 0;
@@ -460,6 +487,8 @@ static int take(struct trove_stream *stream, struct trove__stream_node **ret_nod
         if (trove__load_seq_cst(&stream->sleepers) != 0)
             trove__futex_wake(&stream->event, INT_MAX);
     }
+    if (starving && trove__load_relaxed(&stream->sleepers) != 0) /* RELAXED: see set_hungry() */
+        set_hungry(stream, true);
     *ret_node = node;
     return r;
 }
@@ -482,11 +511,13 @@ static int sleep_on(struct trove_stream *stream, unsigned seen, const struct tro
 
     /* SEQ_CST [E4 event]: pairs with push_answer(); EVENT was read before the last look. */
     trove__add_seq_cst(&stream->sleepers, 1);
+    set_hungry(stream, true);
     if (has_backlog(stream))
         r = trove__gather_wait_space(stream->unit, &watch, until);
     else
         r = trove__gather_wait(stream->unit, &watch, 1, until);
-    trove__sub_relaxed(&stream->sleepers, 1); /* RELAXED: at worst one wake-up too many */
+    if (trove__sub_relaxed(&stream->sleepers, 1) == 1) /* RELAXED: at worst one wake-up too many */
+        set_hungry(stream, false);
     return r;
 }
 
@@ -564,6 +595,7 @@ int trove_stream_next(struct trove_stream *stream, const struct trove_until *unt
     if (r == 0)
         return 0;
     *ret = node->result;
+    trove__pace_taken(&stream->unit->pace, bytes_of(node));
     node->result.object = NULL;
     trove__error_of(ret->status, node->failure, err);
     free_node(node);

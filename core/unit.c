@@ -57,6 +57,7 @@ static int unit_create(struct trove__flights *flights, struct trove__unit **ret_
     unit->source = flights->source;
     unit->process = trove__process_number();
     atomic_init(&unit->references, 1);
+    trove__pace_init(&unit->pace, options->max_bytes);
     r = trove_cancel_create(&unit->token);
     if (r == 0)
         r = trove__flight_pool_init(&unit->pool, options->flights_max);

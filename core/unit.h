@@ -12,6 +12,7 @@
 #include "core/dispatch.h"
 #include "core/flight.h"
 #include "core/gather.h"
+#include "core/pace.h"
 
 struct trove__unit {
     struct trove *cache; /* for who is inside, and before `orphaned` */
@@ -26,6 +27,7 @@ struct trove__unit {
     struct trove__flight_table table;
     struct trove__gather gather;
     struct trove__dispatch dispatch;
+    struct trove__pace pace;
 };
 
 /* The unit of CACHE's flights for the calling process, with a reference (own). 0, -ENOTSUP (no source), -ENOMEM, or why

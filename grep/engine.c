@@ -6,6 +6,13 @@
  * INVARIANTS I1 claimed <= added: a worker asks the stream only for answers that are on their way.
  *            I2 the job of a number is written before the number is added to the stream and read by whom the stream gave
  *               the answer, until that answer is put; then the number leaves the window and the job may be filled anew.
+ *            I3 a number that was put off is asked for again once it is near the one that is due, by a worker that looks
+ *               after each answer it has put: so the one that is due is never forgotten.
+ *
+ * WINDOW     Blobs that leave by id are asked for as far ahead as they fit into `window_bytes`. What a fetch brings comes
+ *            whether it is asked for or not, and not in the order of the names; asked for, it is searched when it comes
+ *            and need not stay in the cache. So there the window is as wide as it can be, and an answer that is far
+ *            ahead and whose text cannot be kept is put off: the object is let go, and asked for again when it is near.
  */
 #include "engine.h"
 #include "core/memory.h"
@@ -16,14 +23,18 @@
 #include <unistd.h>
 
 enum {
-    WINDOW_MAX = 4096,  /* jobs open at once */
+    WINDOW_MAX = 16384, /* jobs open at once */
+    NEAR_MAX = 4096,    /* of these, asked for by id */
     WINDOW_MIN = 32,    /* keeps all workers busy, and packs are hardly ever more out of order */
     WINDOW_START = 128, /* until sizes are known */
     BATCH_MAX = 64,     /* ids added to the stream at once */
+    USES_THAT_KEEP = 2, /* more than a scan's */
     SIZES_WEIGHT = 256, /* the last so many objects decide what an object's size is */
 };
 
 struct job {
+    struct trove_oid id;
+    bool put_off; /* under the lock */
     char *name;
     size_t capacity;
     enum trove__content content;
@@ -46,6 +57,7 @@ struct trove__engine {
     struct trove__engine_options options;
     struct trove__ordered *ordered;
     bool first_hit_ends;
+    bool has_fetch; /* a fetch is under way that brings what is searched */
     struct job jobs[WINDOW_MAX];
 
     /* The adding thread's. */
@@ -58,6 +70,7 @@ struct trove__engine {
     pthread_cond_t work;
     uint64_t added, claimed;
     bool ending, hit;
+    size_t put_off;         /* jobs */
     uint64_t average_bytes; /* of the objects searched lately */
     unsigned sizes_seen;    /* objects it comes from, up to a bound; 0: none yet */
 
@@ -76,7 +89,7 @@ static void stop(struct trove__engine *engine, const struct trove_error *err)
     trove_cancel(engine->options.until.cancel);
 }
 
-/* --- the workers ------------------------------------------------------------------------------------------------- */
+/* --- the window --------------------------------------------------------------------------------------------------- */
 
 /* How many objects may be open when they are of this size. */
 static size_t window_for(const struct trove__engine *engine, uint64_t average_bytes)
@@ -85,7 +98,13 @@ static size_t window_for(const struct trove__engine *engine, uint64_t average_by
 
     if (window < WINDOW_MIN)
         window = WINDOW_MIN;
-    return window < WINDOW_MAX ? (size_t)window : WINDOW_MAX;
+    return window < NEAR_MAX ? (size_t)window : NEAR_MAX;
+}
+
+/* How many numbers from the one that is due are near. */
+static size_t near_locked(const struct trove__engine *engine)
+{
+    return engine->sizes_seen == 0 ? WINDOW_START : window_for(engine, engine->average_bytes);
 }
 
 static void note_size(struct trove__engine *engine, uint64_t bytes)
@@ -93,7 +112,7 @@ static void note_size(struct trove__engine *engine, uint64_t bytes)
     size_t before, after;
 
     pthread_mutex_lock(&engine->lock);
-    before = engine->sizes_seen == 0 ? WINDOW_START : window_for(engine, engine->average_bytes);
+    before = near_locked(engine);
     /* A few large objects among many small ones are most of the bytes: a long memory, and half as much again. */
     bytes += bytes / 2 + 128;
     engine->sizes_seen += engine->sizes_seen < SIZES_WEIGHT;
@@ -101,11 +120,99 @@ static void note_size(struct trove__engine *engine, uint64_t bytes)
         engine->average_bytes += (bytes - engine->average_bytes) / engine->sizes_seen;
     else
         engine->average_bytes -= (engine->average_bytes - bytes) / engine->sizes_seen;
-    after = window_for(engine, engine->average_bytes);
+    after = near_locked(engine);
     pthread_mutex_unlock(&engine->lock);
-    if (after != before)
+    if (after != before && !engine->has_fetch)
         trove__ordered_set_window(engine->ordered, after);
 }
+
+/* --- asking ------------------------------------------------------------------------------------------------------- */
+
+/* The wants are on their way: workers may ask for their answers. */
+static int ask(struct trove__engine *engine, const struct trove_want *wants, const uintptr_t *tags,
+               size_t count)
+{
+    int r = trove_stream_add(engine->stream, wants, tags, count, &engine->options.until);
+
+    if (r < 0) {
+        struct trove_error err;
+        trove_error_set(&err, r, "asking for objects: %s", trove_strerror(r));
+        stop(engine, &err);
+        return -ECANCELED;
+    }
+    pthread_mutex_lock(&engine->lock);
+    engine->added += count;
+    pthread_cond_broadcast(&engine->work);
+    pthread_mutex_unlock(&engine->lock);
+    return 0;
+}
+
+/* --- what is put off ---------------------------------------------------------------------------------------------- */
+
+static bool is_far(struct trove__engine *engine, uint64_t number)
+{
+    uint64_t due;
+    bool far;
+
+    if (!engine->has_fetch)
+        return false;
+    due = trove__ordered_due(engine->ordered);
+    pthread_mutex_lock(&engine->lock);
+    far = number - due >= near_locked(engine);
+    pthread_mutex_unlock(&engine->lock);
+    return far;
+}
+
+/* NUMBER is answered when it is near. Its object will be used then: worth more than what has been. */
+static void put_off(struct trove__engine *engine, uint64_t number)
+{
+    struct job *job = &engine->jobs[number % WINDOW_MAX];
+    const struct trove_object *object;
+
+    trove_read_lock();
+    for (int i = 0; i < USES_THAT_KEEP; i++)
+        (void)trove_get(engine->options.cache, &job->id, &object);
+    trove_read_unlock();
+    pthread_mutex_lock(&engine->lock);
+    job->put_off = true;
+    engine->put_off++;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* Takes what was put off and is near by now: at most BATCH_MAX. */
+static size_t take_put_off(struct trove__engine *engine, struct trove_want *wants, uintptr_t *tags)
+{
+    uint64_t due = trove__ordered_due(engine->ordered);
+    size_t count = 0, near;
+
+    pthread_mutex_lock(&engine->lock);
+    near = near_locked(engine);
+    for (uint64_t number = due; number < due + near && count < BATCH_MAX && engine->put_off > 0;
+         number++) {
+        struct job *job = &engine->jobs[number % WINDOW_MAX];
+        if (!job->put_off)
+            continue;
+        job->put_off = false;
+        engine->put_off--;
+        wants[count] = (struct trove_want){.id = job->id, .type = TROVE_BLOB};
+        tags[count++] = (uintptr_t)number;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return count;
+}
+
+static void ask_again(struct trove__engine *engine)
+{
+    struct trove_want wants[BATCH_MAX];
+    uintptr_t tags[BATCH_MAX];
+    size_t count;
+
+    while ((count = take_put_off(engine, wants, tags)) > 0)
+        if (ask(engine, wants, tags, count) < 0)
+            break;
+}
+
+/* --- the workers ------------------------------------------------------------------------------------------------- */
 
 static int search(struct worker *worker, uint64_t number, const struct trove_object *object,
                   struct trove__text *text, struct trove_error *err)
@@ -149,12 +256,31 @@ static void fail(struct worker *worker, uint64_t number, int code, struct trove_
     trove__ordered_fail(worker->engine->ordered, number, err, worker);
 }
 
+/* What was found in OBJECT cannot be kept until it is due. Its pin is consumed. */
+static void put_later(struct worker *worker, uint64_t number, struct trove_object *object,
+                      bool has_text)
+{
+    struct trove__engine *engine = worker->engine;
+    struct trove_error err = {.code = 0};
+    struct later *later = trove__malloc(sizeof(*later));
+
+    if (later == NULL) {
+        trove_unpin(object);
+        fail(worker, number, -ENOMEM, &err);
+        return;
+    }
+    *later = (struct later){.number = number, .object = object};
+    if (has_text)
+        trove__ordered_put(engine->ordered, number, &worker->text, later, worker);
+    else
+        trove__ordered_put_later(engine->ordered, number, later, worker);
+}
+
 /* An object has come. Its pin is consumed. */
 static void search_and_put(struct worker *worker, uint64_t number, struct trove_object *object)
 {
     struct trove__engine *engine = worker->engine;
     struct trove_error err = {.code = 0};
-    struct later *later;
     int r;
 
     note_size(engine, trove_object_size(object));
@@ -170,22 +296,14 @@ static void search_and_put(struct worker *worker, uint64_t number, struct trove_
         stop(engine, NULL);
         return;
     }
-    if (r >= 0 && trove__text_is_silent(&worker->text)) {
+    if (r >= 0 && trove__ordered_try_put(engine->ordered, number, &worker->text, worker)) {
         trove_unpin(object);
-        trove__ordered_put(engine->ordered, number, &worker->text, NULL, worker);
-        return;
-    }
-    later = trove__malloc(sizeof(*later));
-    if (later == NULL) {
+    } else if (is_far(engine, number)) {
         trove_unpin(object);
-        fail(worker, number, -ENOMEM, &err);
-        return;
+        put_off(engine, number);
+    } else {
+        put_later(worker, number, object, r >= 0);
     }
-    *later = (struct later){.number = number, .object = object};
-    if (r < 0)
-        trove__ordered_put_later(engine->ordered, number, later, worker);
-    else
-        trove__ordered_put(engine->ordered, number, &worker->text, later, worker);
 }
 
 /* Waits until there is an answer to ask for. False when there will be none. */
@@ -225,6 +343,7 @@ static void *work(void *context)
             fail(worker, result.tag, result.status, &err);
         else
             search_and_put(worker, result.tag, result.object);
+        ask_again(engine);
     }
     return NULL;
 }
@@ -351,30 +470,25 @@ void trove__engine_destroy(struct trove__engine *engine)
 int trove__engine_begin(struct trove__engine *engine, struct trove_fetch *within,
                         struct trove_error *err)
 {
-    return trove_stream_open(engine->options.cache, within, &engine->stream, err);
+    size_t near;
+    int r = trove_stream_open(engine->options.cache, within, &engine->stream, err);
+
+    if (r < 0)
+        return r;
+    engine->has_fetch = within != NULL;
+    pthread_mutex_lock(&engine->lock);
+    near = near_locked(engine);
+    pthread_mutex_unlock(&engine->lock);
+    trove__ordered_set_window(engine->ordered, engine->has_fetch ? WINDOW_MAX : near);
+    return 0;
 }
 
 int trove__engine_flush(struct trove__engine *engine)
 {
     size_t count = engine->want_count;
-    struct trove_error err;
-    int r;
 
-    if (count == 0)
-        return 0;
     engine->want_count = 0;
-    r = trove_stream_add(engine->stream, engine->wants, engine->tags, count,
-                         &engine->options.until);
-    if (r < 0) {
-        trove_error_set(&err, r, "asking for objects: %s", trove_strerror(r));
-        stop(engine, &err);
-        return -ECANCELED;
-    }
-    pthread_mutex_lock(&engine->lock);
-    engine->added += count;
-    pthread_cond_broadcast(&engine->work);
-    pthread_mutex_unlock(&engine->lock);
-    return 0;
+    return count > 0 ? ask(engine, engine->wants, engine->tags, count) : 0;
 }
 
 /* A number; what is ready to be asked for leaves before there is any waiting. */
@@ -388,7 +502,8 @@ static int reserve(struct trove__engine *engine, uint64_t *ret_number)
     return r < 0 ? r : trove__ordered_reserve(engine->ordered, true, ret_number);
 }
 
-static int fill_job(struct job *job, const char *name, size_t length, enum trove__content content)
+static int fill_job(struct job *job, const struct trove_oid *id, const char *name, size_t length,
+                    enum trove__content content)
 {
     if (length + 1 > job->capacity) {
         char *bytes = trove__realloc(job->name, length + 64);
@@ -398,6 +513,7 @@ static int fill_job(struct job *job, const char *name, size_t length, enum trove
         job->capacity = length + 64;
     }
     memcpy(job->name, name, length + 1);
+    job->id = *id;
     job->content = content;
     return 0;
 }
@@ -410,7 +526,7 @@ int trove__engine_add(struct trove__engine *engine, const struct trove_oid *id, 
 
     if (r < 0)
         return r;
-    r = fill_job(&engine->jobs[number % WINDOW_MAX], name, length, content);
+    r = fill_job(&engine->jobs[number % WINDOW_MAX], id, name, length, content);
     if (r < 0) {
         struct trove_error err;
         trove_error_set(&err, r, "out of memory");

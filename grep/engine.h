@@ -4,8 +4,8 @@
  * which they were added.
  *
  * ROLES   one thread begins, adds, ends; threads of the engine's own search.
- * LIMITS  the objects added and not yet done are few enough that, at the size that objects have been so far, they take
- *         `window_bytes`; texts that wait for earlier ones take `held_bytes`.
+ * LIMITS  the objects added by id and not yet done are few enough that, at the size that objects have been so far, they
+ *         take `window_bytes`; texts that wait for earlier ones take `held_bytes`.
  */
 #ifndef TROVE_GREP_ENGINE_H
 #define TROVE_GREP_ENGINE_H

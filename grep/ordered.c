@@ -261,24 +261,60 @@ static bool fits_locked(const struct trove__ordered *ordered, size_t size)
            size <= ordered->options.max_held - ordered->held;
 }
 
+static bool may_keep_locked(const struct trove__ordered *ordered, uint64_t number,
+                            const struct trove__text *text)
+{
+    return number == ordered->head || trove__text_is_silent(text) ||
+           fits_locked(ordered, text->capacity);
+}
+
+static void keep_locked(struct trove__ordered *ordered, uint64_t number, struct trove__text *text)
+{
+    struct slot *slot = slot_of(ordered, number);
+
+    slot->state = SLOT_TEXT;
+    if (trove__text_is_silent(text))
+        return;
+    slot->text = *text;
+    ordered->held += text->capacity;
+    *text = (struct trove__text){.limit = text->limit};
+}
+
+bool trove__ordered_try_put(struct trove__ordered *ordered, uint64_t number,
+                            struct trove__text *text, void *worker)
+{
+    pthread_mutex_lock(&ordered->lock);
+    if (!may_keep_locked(ordered, number, text)) {
+        pthread_mutex_unlock(&ordered->lock);
+        return false;
+    }
+    keep_locked(ordered, number, text);
+    drain_and_unlock(ordered, worker);
+    return true;
+}
+
+uint64_t trove__ordered_due(struct trove__ordered *ordered)
+{
+    uint64_t due;
+
+    pthread_mutex_lock(&ordered->lock);
+    due = ordered->head;
+    pthread_mutex_unlock(&ordered->lock);
+    return due;
+}
+
 void trove__ordered_put(struct trove__ordered *ordered, uint64_t number, struct trove__text *text,
                         void *later, void *worker)
 {
     struct slot *slot = slot_of(ordered, number);
 
     pthread_mutex_lock(&ordered->lock);
-    if (later != NULL && number != ordered->head && !trove__text_is_silent(text) &&
-        !fits_locked(ordered, text->capacity)) {
+    if (later != NULL && !may_keep_locked(ordered, number, text)) {
         slot->state = SLOT_LATER;
         slot->later = later;
         later = NULL;
     } else {
-        slot->state = SLOT_TEXT;
-        if (!trove__text_is_silent(text)) {
-            slot->text = *text;
-            ordered->held += text->capacity;
-            *text = (struct trove__text){.limit = text->limit};
-        }
+        keep_locked(ordered, number, text);
     }
     drain_and_unlock(ordered, worker);
     if (later != NULL)

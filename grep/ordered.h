@@ -44,10 +44,16 @@ void trove__ordered_set_window(struct trove__ordered *ordered, size_t window);
 /* The next number. Waits for room in the window if WAIT. 0; -EAGAIN (no room, and not to wait); -ECANCELED: stopped. */
 int trove__ordered_reserve(struct trove__ordered *ordered, bool wait, uint64_t *ret_number);
 
+/* The number that is due: all below have left. */
+uint64_t trove__ordered_due(struct trove__ordered *ordered);
+
 /* Answers NUMBER with TEXT, whose bytes may be taken (it is empty then). LATER stands for the answer if that cannot be
  * kept; NULL: it must be kept. Always consumes LATER. */
 void trove__ordered_put(struct trove__ordered *ordered, uint64_t number, struct trove__text *text,
                         void *later, void *worker);
+/* As put() without LATER, if the text can be kept. False: it cannot, and NUMBER is still to be answered. */
+bool trove__ordered_try_put(struct trove__ordered *ordered, uint64_t number,
+                            struct trove__text *text, void *worker);
 /* The same for an answer that was too long to be made: only LATER. */
 void trove__ordered_put_later(struct trove__ordered *ordered, uint64_t number, void *later,
                               void *worker);

@@ -2,9 +2,9 @@
 /*
  * revision_grep.c - what a search of one revision asks for, by the plans of fetch/plan.h, and the search itself.
  *
- * The whole tree: one request for everything; the walk and the search go on while it arrives. A part: first the skeleton
- * (trees without blobs), a census of what is selected, then one more request for what the plan says, or none, so that
- * blobs leave by id as the search comes to them.
+ * The whole tree: one request for everything; the walk and the search go on while it arrives. A part, or the whole when
+ * the cache is small: first the skeleton (trees without blobs), a census of what is selected, then one more request for
+ * what the plan says, or none, so that blobs leave by id as the search comes to them.
  */
 #include "revision_grep.h"
 #include "fetch/plan.h"
@@ -90,7 +90,7 @@ static int plan_and_fetch(struct search *search, struct trove_fetch **ret, struc
 {
     struct trove__pathspec *pathspec = search->grep->pathspec;
     bool everything = trove__pathspec_everything(pathspec);
-    uint32_t tree_depth = trove__pathspec_tree_depth(pathspec);
+    uint32_t tree_depth = everything ? 0 : trove__pathspec_tree_depth(pathspec);
     struct trove__plan_first first;
     struct trove__census census;
     int r;
@@ -99,7 +99,7 @@ static int plan_and_fetch(struct search *search, struct trove_fetch **ret, struc
     census.complete = true;
     r = take_census(search, false, &census, NULL);
     if (r == -ENOENT) {
-        trove__plan_first(everything, tree_depth, &first);
+        trove__plan_first(everything && !search->grep->trees_first, tree_depth, &first);
         trove__census_reset(&census);
         if (first.whole) {
             r = start_fetch(search, &search->root, 1, first.depth, ret, err);

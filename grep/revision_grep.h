@@ -21,6 +21,9 @@ struct trove__revision_grep {
     const char *folder; /* names are written from here: "" or with a slash at its end */
     bool quote_fully;   /* core.quotePath */
     bool raw_names;     /* -z: names are not quoted */
+    /* The cache may not hold the revision: every tree is fetched before everything, so that objects are known as wanted
+     * when they come, in whatever order, and need not be kept until the walk asks for them. Costs a round trip. */
+    bool trees_first;
     struct trove__walk_limits limits;
     int64_t plan_ns,
         search_ns; /* out, added to: time until it was known what to fetch; all after that */

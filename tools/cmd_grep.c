@@ -22,6 +22,7 @@ enum {
 
 enum {
     WINDOW_MAX_BYTES = 16 << 20,
+    TREES_FIRST_BELOW = 128 << 20, /* what a revision may well need */
     HELD_MAX_BYTES = 32 << 20,
     THREADS_MAX = 256,
 };
@@ -37,6 +38,7 @@ struct run {
     struct trove__grep_attributes *attributes;
     struct trove__engine *engine;
     size_t window_bytes, held_bytes; /* see split_memory() */
+    bool trees_first;
     bool output_began;
 };
 
@@ -93,6 +95,7 @@ static void split_memory(struct run *run)
 {
     uint64_t *cache = &run->tool->cache_options.max_bytes, eighth = *cache / 8;
 
+    run->trees_first = *cache < TREES_FIRST_BELOW;
     run->window_bytes = eighth < WINDOW_MAX_BYTES ? (size_t)eighth : WINDOW_MAX_BYTES;
     run->held_bytes = eighth < HELD_MAX_BYTES ? (size_t)eighth : HELD_MAX_BYTES;
     *cache -= run->window_bytes + run->held_bytes;
@@ -129,6 +132,7 @@ static int search(struct run *run)
         .until = &run->tool->until,
         .folder = prefix == NULL || run->options.full_name ? "" : prefix,
         .quote_fully = run->options.defaults.quote_path,
+        .trees_first = run->trees_first,
         .raw_names = run->options.settings.null_after_name,
     };
     struct trove_error err = {.code = 0};

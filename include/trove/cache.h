@@ -215,7 +215,9 @@ TROVE_API void trove_fetch_free(struct trove_fetch *fetch);
  * when it has ended, also when its connection broke (-ECONNRESET) or it was given up. If it failed in another way, so do
  * they, with its error. FETCH must outlive the stream.
  *
- * Answered results hold pins; memory is bounded by the caller, who adds only as many ids as it is ready to hold.
+ * Answered results hold pins until they are taken. So that a fast source does not fill the memory with them, requests go
+ * no faster than they are taken: while answers of more than an eighth of max_bytes are there and no caller sleeps in a call
+ * that waits for something of the cache, the next object is given only when some are taken, or after ten seconds.
  */
 struct trove_stream;
 TROVE_API TROVE_NODISCARD int trove_stream_open(struct trove *cache, struct trove_fetch *within,

@@ -96,6 +96,7 @@ class Limits:
         program = self.trove("file://" + self.empty, "grep", "x", "HEAD")[1]["peak_memory"]
         limit = program + (32 + 64) * MIB
         with servers.start(kind, os.path.dirname(self.big)) as server:
+            whole = self.trove(server.url("big"), "grep", "-q", "no such text", "HEAD", **server.environment)[1]["bytes_fetched"]
             for words in questions:
                 git = self.run("git", "-C", self.big, "grep", "--threads=1", *words, "HEAD")
                 ours, stats = self.trove(server.url("big"), "grep", "--max-bytes=32M", *words, "HEAD", **server.environment)
@@ -105,6 +106,9 @@ class Limits:
                                kind, " ".join(words), len(git.stdout), ours.stderr[:300]))
                 self.check(0 < program < peak <= limit, "300 MB over %s: peak of %.1f MiB resident; limit %.1f, the program itself %.1f" % (
                     kind, peak / MIB, limit / MIB, program / MIB))
+                if len(git.stdout) < MIB:  # what is printed can be kept until its turn, so nothing is fetched twice
+                    self.check(stats["bytes_fetched"] <= whole * 21 // 20, "300 MB over %s: grep %s fetched %d bytes; %d when all fits" % (
+                        kind, " ".join(words), stats["bytes_fetched"], whole))
 
     def stall(self, scheme, stage, mode, options, expected):
         folder = repos.folder(self.args.work)

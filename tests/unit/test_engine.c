@@ -160,6 +160,38 @@ static struct trove_fetch *start_fetch(struct bench *bench)
     return fetch;
 }
 
+/* All the objects last first, and what is asked for later as well. */
+static int give_all_backwards(struct fake_source *source, const struct trove_request *request,
+                              struct trove_sink *sink, struct trove_error *err)
+{
+    (void)source, (void)err;
+    if (request->by_id)
+        return fake_answer(request, sink);
+    for (unsigned n = 5000; n-- > 0;)
+        if (fake_give(sink, n, TROVE_GIVE_DEFAULT) < 0)
+            return -EIO;
+    trove_sink_done(sink);
+    return 0;
+}
+
+/* Goal: a fetch that brings everything in the worst order: what cannot be held is put off, and printed in its turn. */
+static void engine__far_ahead(void **state)
+{
+    struct trove_fetch *fetch;
+    struct bench bench;
+
+    (void)state;
+    setup(&bench, "object", false, give_all_backwards, 2000);
+    fetch = start_fetch(&bench);
+    assert_int_equal(trove__engine_begin(bench.engine, fetch, NULL), 0);
+    for (unsigned n = 0; n < 5000; n++)
+        assert_int_equal(add(&bench, n), 0);
+    assert_int_equal(trove__engine_end(bench.engine, NULL), 0);
+    check_output(&bench, 0, 5000);
+    trove_fetch_free(fetch);
+    teardown(&bench);
+}
+
 /* Goal: the first line is printed while the pack has not arrived. Method: the source goes on only after that. */
 static void engine__first_line_before_the_rest(void **state)
 {
@@ -195,7 +227,7 @@ static void engine__first_hit_answers(void **state)
     setup(&bench, "object 7 ", true, give_half, 0);
     fetch = start_fetch(&bench);
     assert_int_equal(trove__engine_begin(bench.engine, fetch, NULL), 0);
-    for (unsigned n = 0; n < 5000 && r == 0;
+    for (unsigned n = 0; n < FAKE_OBJECTS && r == 0;
          n++) /* more than the window takes: waits, then hears of it */
         r = add(&bench, n);
     assert_int_equal(r, -ECANCELED);
@@ -221,7 +253,7 @@ static void engine__closed_pipe(void **state)
     bench.write_result = -EPIPE;
     fetch = start_fetch(&bench);
     assert_int_equal(trove__engine_begin(bench.engine, fetch, NULL), 0);
-    for (unsigned n = 0; n < 5000 && r == 0; n++)
+    for (unsigned n = 0; n < FAKE_OBJECTS && r == 0; n++)
         r = add(&bench, n);
     assert_int_equal(r, -ECANCELED);
     assert_int_equal(trove__engine_end(bench.engine, &err), -EPIPE);
@@ -271,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(engine__order),
+        cmocka_unit_test(engine__far_ahead),
         cmocka_unit_test(engine__first_line_before_the_rest),
         cmocka_unit_test(engine__first_hit_answers),
         cmocka_unit_test(engine__closed_pipe),
