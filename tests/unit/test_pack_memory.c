@@ -531,6 +531,46 @@ static void memory__destroyed_at_any_moment(void **state)
     pack_free(&pack);
 }
 
+/* --- threads ------------------------------------------------------------------------------------------------------ */
+
+static void *no_thread(void *argument)
+{
+    return argument;
+}
+
+/* Goal: a process that gets no more threads reads its packs on the one it has. */
+static void memory__no_threads_to_be_had(void **state)
+{
+    struct pack_builder pack = small_pack();
+    struct trove__pack_limits limits;
+    struct pack_target target;
+    struct pack_outcome outcome;
+    pthread_attr_t before, absurd;
+    pthread_t thread;
+    uint64_t blocks;
+
+    (void)state;
+    trove__pack_limits_init(&limits);
+    limits.thread_bytes = 0;
+    assert_true(pack_target_init(&target, trove_hash_sha1()));
+    target.discard = true;
+    blocks = memory.blocks;
+    assert_int_equal(pthread_getattr_default_np(&before), 0);
+    assert_int_equal(pthread_attr_init(&absurd), 0);
+    assert_int_equal(pthread_attr_setstacksize(&absurd, (size_t)1 << 50), 0);
+    assert_int_equal(pthread_setattr_default_np(&absurd), 0);
+    assert_int_not_equal(pthread_create(&thread, NULL, no_thread, NULL), 0);
+    outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 7001);
+    assert_int_equal(pthread_setattr_default_np(&before), 0);
+    pthread_attr_destroy(&absurd);
+    pthread_attr_destroy(&before);
+    assert_string_equal(outcome.err.message, "");
+    assert_int_equal(outcome.stats.objects, pack.count);
+    assert_int_equal(memory.blocks, blocks);
+    pack_target_deinit(&target);
+    pack_free(&pack);
+}
+
 /* --- the disk ----------------------------------------------------------------------------------------------------- */
 
 enum { SPOOL_BYTES = 100000 };
@@ -602,6 +642,7 @@ int main(void)
         cmocka_unit_test(memory__each_allocation_fails_in_turn),
         cmocka_unit_test(memory__target_fails),
         cmocka_unit_test(memory__destroyed_at_any_moment),
+        cmocka_unit_test(memory__no_threads_to_be_had),
         cmocka_unit_test(memory__no_place_for_the_spool),
         cmocka_unit_test(memory__the_disk_is_full),
     };
