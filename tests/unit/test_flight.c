@@ -144,6 +144,17 @@ struct told {
     atomic_uint right, led, joined;
 };
 
+/* Returns when COUNT callers wait for the flight of object 1, which is under way. */
+static void wait_for_waiters(struct trove__unit *unit, unsigned count)
+{
+    struct trove_oid id = fake_id(1);
+    struct trove__flight *flight = trove__flight_find(unit, &id);
+
+    while (trove__flight_waiters(flight) < count)
+        sched_yield();
+    trove__flight_unref(unit, flight);
+}
+
 static void hear_of_it(void *context, unsigned index)
 {
     struct told *told = context;
@@ -151,13 +162,8 @@ static void hear_of_it(void *context, unsigned index)
     struct trove_error err;
 
     if (index == told->waiters) { /* lets the source fail once all wait */
-        struct trove_oid id = fake_id(1);
-        struct trove__flight *flight;
         latch_wait(&source.started);
-        flight = trove__flight_find(told->unit, &id);
-        while (trove__flight_waiters(flight) < told->waiters)
-            sched_yield();
-        trove__flight_unref(told->unit, flight);
+        wait_for_waiters(told->unit, told->waiters);
         latch_open(&source.go);
         return;
     }
@@ -393,14 +399,40 @@ static void flight__too_large_is_uncached(void **state)
 
 /* --- deadlines and tokens ----------------------------------------------------------------------------------------- */
 
+struct leader {
+    pthread_t thread;
+    int64_t patience_ms;
+    int result;
+    atomic_bool ended;
+};
+
 static void *leader_gives_up(void *context)
 {
-    struct trove_until soon = trove_until_ms(20, NULL);
+    struct leader *leader = context;
+    struct trove_until soon = trove_until_ms(leader->patience_ms, NULL);
     struct trove_result result;
     struct trove_error err;
 
-    *(int *)context = resolve(1, &soon, &result, &err);
+    leader->result = resolve(1, &soon, &result, &err);
+    atomic_store(&leader->ended, true);
     return NULL;
+}
+
+/* A leader whose request is under way, and whose deadline will come. On a busy machine the deadline may come before the
+ * request, which then never leaves: with more patience once more. */
+static void start_leader(struct leader *leader)
+{
+    leader->patience_ms = 20;
+    for (;;) {
+        atomic_store(&leader->ended, false);
+        pthread_create(&leader->thread, NULL, leader_gives_up, leader);
+        while (atomic_load(&source.requests) == 0 && !atomic_load(&leader->ended))
+            sched_yield();
+        if (atomic_load(&source.requests) != 0)
+            return;
+        pthread_join(leader->thread, NULL);
+        leader->patience_ms *= 4;
+    }
 }
 
 static void *follower(void *context)
@@ -415,18 +447,20 @@ static void *follower(void *context)
 /* Goal: a leader that runs into its deadline leaves the others an answer. */
 static void flight__leader_times_out(void **state)
 {
-    pthread_t leader, other;
-    struct trove_stats stats;
-    int led = 0, followed = -2;
+    struct trove__unit *unit;
+    struct leader leader;
+    int followed = -2;
+    pthread_t other;
 
     (void)state;
     begin(hold_first, NULL);
-    pthread_create(&leader, NULL, leader_gives_up, &led);
-    latch_wait(&source.started);
+    assert_int_equal(trove__unit_get(cache, &unit), 0);
+    start_leader(&leader);
     pthread_create(&other, NULL, follower, &followed);
-    pthread_join(leader, NULL);
-    assert_int_equal(led, -ETIMEDOUT);
-    trove_stats(cache, &stats);
+    pthread_join(leader.thread, NULL);
+    assert_int_equal(leader.result, -ETIMEDOUT);
+    wait_for_waiters(unit, 1); /* the leader is gone: the other one */
+    trove__unit_unref(unit);
     latch_open(&source.go);
     pthread_join(other, NULL);
     assert_int_equal(followed, 0);
