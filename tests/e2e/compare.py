@@ -19,6 +19,8 @@ GIT_ONLY = {"grep": [b"--threads=1"]}
 GIT_SECONDS = 2  # of processor time, so that a busy machine leaves out nothing more
 OURS_SECONDS = 120  # nothing takes that long; a hang must not stop the whole test
 WHY_SLOW = "git itself takes more than %d s of processor time" % GIT_SECONDS
+# On which line a pattern needs more stack than PCRE2 has depends on which lines are looked at; trove skips some.
+WHY_STACK = "git itself gives up: its matcher's stack is too small for the pattern"
 
 # The work tree, and folders in it: names and pathspecs are then relative to the folder.
 WORK_TREES = ("tree", "below", "deeper")
@@ -178,6 +180,9 @@ def run_all(cases, runner, report, servers, workers):
         git = runner.git(case)
         if git is None:
             report.leave_out(WHY_SLOW, len(servers))
+            return
+        if git.status == 128 and b"JIT stack limit reached" in git.err:
+            report.leave_out(WHY_STACK, len(servers))
             return
         for server in servers:
             if case.repo in WORK_TREES and server.kind != "file":
