@@ -37,7 +37,8 @@
  * PROGRESS  lock-free and bounded: a call looks at a fixed number of candidates.
  * LIMITS    When no segment can be had, an object is evicted instead of kept. An object whose cell was given up while it
  *           was being moved stays until the cache is closed or an insert displaces it.
- * TESTS     tests/unit/test_policy.c (what stays), tests/stress/test_cache_stress.c (the bound at every sample, a recount).
+ * TESTS     tests/unit/test_policy.c (what stays), tests/stepped/test_put_work.c (the bound),
+ *            tests/stress/test_cache_stress.c (the bound at every sample, a recount when quiet).
  * SOURCES   Yang et al.: FIFO queues are all you need for cache eviction (S3-FIFO).
  */
 #include "core/policy.h"

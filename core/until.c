@@ -14,7 +14,7 @@
  *            E2 free     trove_cancel_unref() release -> the last trove_cancel_unref() acquire   all uses before the free
  * PROGRESS   cancel and is_canceled wait-free (the links of a token are few and never change). trove__wait sleeps.
  * LIMITS     A wait on more than 16 words, or on a kernel without futex_waitv, looks at all but the first word every
- *            20 ms instead.
+ *            20 ms instead. A child of fork() shares the descriptors of the tokens it inherits with its parent: see until.h.
  * TESTS      tests/unit/test_flight.c (deadlines, tokens)
  */
 #include "core/until.h"

@@ -30,6 +30,9 @@ enum trove_overfull {
     TROVE_OVERFULL_GROW,     /* go on; stats tell by how much */
     TROVE_OVERFULL_CALLBACK, /* ask trove_options.overfull_callback */
 };
+/* GROW, too, can answer -ECACHE_OVERFULL while three levels of the table wait for a grace period, which a reader that stays
+ * in its section holds up: try again later. CALLBACK: what is needed inside a put, where nobody can be asked (a larger
+ * table, a place in a full window of it), follows the callback's last answer; before the first it is refused. */
 
 /* What an overfull callback decides. Called outside read sections and locks, by any thread. */
 typedef enum trove_overfull (*trove_overfull_fn)(void *context, uint64_t used_bytes,

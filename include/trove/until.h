@@ -28,7 +28,8 @@ TROVE_API struct trove_until trove_until_ms(int64_t ms, struct trove_cancel *can
 
 /* A token is cancelled once and for ever; it may be passed to any number of calls at once. Created with one reference;
  * own: released by trove_cancel_unref(). Returns 0, -ENOMEM, -EMFILE or -ENFILE (a token holds an eventfd, so that
- * calls that wait for descriptors hear of it too). */
+ * calls that wait for descriptors hear of it too). In a child of fork() the parent's tokens share that descriptor with the
+ * parent's: cancelling one there would end waits for descriptors in the parent, so a child makes tokens of its own. */
 TROVE_API TROVE_NODISCARD int trove_cancel_create(struct trove_cancel **ret_cancel);
 TROVE_API struct trove_cancel *trove_cancel_ref(struct trove_cancel *cancel);
 TROVE_API void trove_cancel_unref(struct trove_cancel *cancel); /* NULL is fine */
