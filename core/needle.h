@@ -2,9 +2,9 @@
 /*
  * needle.h - an id on its way through a lookup: loaded once, hashed and compared in registers.
  *
- * How many lookups a core has under way at once decides what one costs, and what bounds that is how many loads and
- * integer results each of them keeps until its object has come (BENCHMARKS.md, "Warm lookups"). So an id is not loaded a
- * second time for the comparison; and where there are vectors, it is two of them, which overlap for SHA-1.
+ * How many lookups a core has under way at once decides what one costs, and what bounds that is how many loads, and then how
+ * many other results, each of them keeps until its object has come (bench/bench_window.c). So an id is not loaded a second
+ * time for the comparison; and where there are vectors, it is two of them, which overlap for SHA-1.
  */
 #ifndef TROVE_CORE_NEEDLE_H
 #define TROVE_CORE_NEEDLE_H
