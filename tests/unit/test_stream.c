@@ -170,7 +170,8 @@ static void stream__first_half_before_the_second(void **state)
     assert_int_equal(trove_stream_next(stream, NULL, &result, NULL), 0);
     assert_int_equal(trove_fetch_wait(fetch, NULL, &fetched, NULL), 0);
     assert_int_equal(fetched.objects, 90);
-    assert_int_equal(source.requests, 2);
+    /* Each id once; in one request, unless a second thread comes while the first one is slow. */
+    assert_in_range(source.requests, 2, 3);
     assert_int_equal(source.ids, 1 + 10);
     trove_stream_close(stream);
     trove_fetch_free(fetch);
