@@ -49,8 +49,6 @@
 
 #define trove__add_relaxed(word, value)                                                            \
     (TROVE_ORDER_POINT(word), atomic_fetch_add_explicit((word), (value), memory_order_relaxed))
-#define trove__add_release(word, value)                                                            \
-    (TROVE_ORDER_POINT(word), atomic_fetch_add_explicit((word), (value), memory_order_release))
 #define trove__add_acq_rel(word, value)                                                            \
     (TROVE_ORDER_POINT(word), atomic_fetch_add_explicit((word), (value), memory_order_acq_rel))
 #define trove__add_seq_cst(word, value)                                                            \

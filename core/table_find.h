@@ -48,8 +48,7 @@ struct trove__level {
     struct trove__bucket *buckets;
     uint64_t
         view; /* the address of buckets and, below it, shift: all that a find needs, in one word */
-    uint64_t mask; /* bucket count - 1 */
-    unsigned shift;
+    uint64_t mask;   /* bucket count - 1 */
     unsigned number; /* older levels have smaller ones */
     _Atomic(struct trove__level *) next;
     atomic_uint settled; /* nobody inserts here any more */
@@ -84,12 +83,18 @@ static inline uint64_t trove__view_of(const struct trove__bucket *buckets, unsig
            shift; /* buckets are aligned to 64 bytes, shift is less */
 }
 
+/* The number of the home bucket. */
+static inline uint64_t trove__home_number(uint64_t view, uint64_t hash)
+{
+    return hash >> (view & (TROVE__LINE_BYTES - 1));
+}
+
 static inline struct trove__bucket *trove__home_in(uint64_t view, uint64_t hash)
 {
     struct trove__bucket *buckets =
         (struct trove__bucket *)(uintptr_t)(view & ~(uint64_t)(TROVE__LINE_BYTES - 1));
 
-    return &buckets[hash >> (view & (TROVE__LINE_BYTES - 1))];
+    return &buckets[trove__home_number(view, hash)];
 }
 
 static inline struct trove__bucket *trove__home_of(const struct trove__level *level, uint64_t hash)

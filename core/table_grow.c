@@ -105,8 +105,7 @@ int trove__level_create(struct trove__table *table, uint64_t buckets, unsigned n
         return -ENOMEM;
     }
     level->mask = buckets - 1;
-    level->shift = 64 - (unsigned)__builtin_ctzl(buckets);
-    level->view = trove__view_of(level->buckets, level->shift);
+    level->view = trove__view_of(level->buckets, 64 - (unsigned)__builtin_ctzl(buckets));
     level->number = number;
     level->bytes = charge;
     level->table = table;

@@ -12,7 +12,7 @@
 static inline struct trove__bucket *trove__bucket_at(struct trove__level *level, uint64_t hash,
                                                      unsigned step)
 {
-    uint64_t bucket = (hash >> level->shift) + step * trove__stride_of(hash);
+    uint64_t bucket = trove__home_number(level->view, hash) + step * trove__stride_of(hash);
 
     return &level->buckets[bucket & level->mask];
 }
