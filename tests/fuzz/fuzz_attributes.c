@@ -5,6 +5,7 @@
  * Properties: an answer depends on nothing that was asked before; a file added after another wins where it says something
  * about every path; a file that says nothing changes nothing; a driver that is set decides for the files that name it.
  */
+#include "clean_path.h"
 #include "fuzz.h"
 #include "grep/attributes.h"
 #include <stdlib.h>
@@ -76,23 +77,6 @@ static void check_alone(const struct work_tree *tree, const char *path, enum tro
     trove__attributes_destroy(attributes);
 }
 
-/* What a walk can make of BYTES: components that are not empty, none of them a `.` of a folder. */
-static size_t clean(const uint8_t *bytes, size_t size, char *path)
-{
-    size_t length = 0;
-
-    for (size_t i = 0; i < size && length < PATH_LENGTH_MAX; i++) {
-        bool slash = bytes[i] == '/';
-        if (bytes[i] == '\0' || (slash && (length == 0 || path[length - 1] == '/')))
-            continue;
-        path[length++] = (char)bytes[i];
-    }
-    while (length > 0 && path[length - 1] == '/')
-        length--;
-    path[length] = '\0';
-    return length;
-}
-
 /* Paths, each with a NUL behind it, an empty one, the text. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -103,7 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t count = 0;
 
     for (const uint8_t *end; (end = memchr(data, '\0', size)) != NULL && end > data;) {
-        if (count < PATHS_MAX && clean(data, (size_t)(end - data), paths[count]) > 0)
+        if (count < PATHS_MAX &&
+            clean_path(data, (size_t)(end - data), PATH_LENGTH_MAX, paths[count]) > 0)
             count++;
         size -= (size_t)(end - data) + 1;
         data = end + 1;

@@ -5,6 +5,7 @@
  * Properties: a file that is selected lies in folders that are looked into; a spec that is everything selects everything;
  * an exclusion of a spec, alone, selects just what the spec does not; reading and matching depend on nothing else.
  */
+#include "clean_path.h"
 #include "fuzz.h"
 #include "grep/pathspec.h"
 #include <stdio.h>
@@ -43,22 +44,6 @@ static bool selects(struct trove__pathspec *pathspec, const char *path, size_t l
             return false;
     }
     return match(pathspec, path, length, false) != TROVE__INTEREST_NO;
-}
-
-/* Keeps what a walk can make of BYTES: components that are not empty. */
-static size_t clean(const uint8_t *bytes, size_t size, char *path)
-{
-    size_t length = 0;
-
-    for (size_t i = 0; i < size && length < PATH_LENGTH_MAX; i++) {
-        bool slash = bytes[i] == '/';
-        if (bytes[i] == '\0' || (slash && (length == 0 || path[length - 1] == '/')))
-            continue;
-        path[length++] = (char)bytes[i];
-    }
-    while (length > 0 && path[length - 1] == '/')
-        length--;
-    return length;
 }
 
 /* A spec and its exclusion part the files between them. */
@@ -110,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     spec_size = (size_t)(end - data) - 1;
     memcpy(spec, data + 1, spec_size);
     spec[spec_size] = '\0';
-    length = clean(end + 1, size - spec_size - 2, path);
+    length = clean_path(end + 1, size - spec_size - 2, PATH_LENGTH_MAX, path);
     if (length > 0)
         check(spec, path, length, (int)(data[0] % 8) - 4 < 0 ? -1 : (int)(data[0] % 8) - 4);
     return 0;
