@@ -143,6 +143,8 @@ void trove__rcu_after_fork_child(void)
 
 #else
 
+_Thread_local unsigned trove__section_depth;
+
 void trove__rcu_before_fork(void)
 {
     urcu_bp_before_fork();

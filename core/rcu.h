@@ -32,6 +32,7 @@
 void trove__section_enter(void);
 void trove__section_leave(void);
 bool trove__section_ongoing(void);
+#define trove__section_known trove__section_ongoing
 void trove__grace_period(void);
 
 #else
@@ -41,14 +42,26 @@ void trove__grace_period(void);
 #endif /* they use a misaligned record of liburcu's, which UBSan (in the asan preset) would report */
 #include <urcu/urcu-bp.h>
 
+/* How many sections the thread has opened here and not left: nonzero only inside one. One load beside liburcu's three. */
+extern _Thread_local unsigned trove__section_depth
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
 static inline void trove__section_enter(void)
 {
     urcu_bp_read_lock();
+    trove__section_depth++;
 }
 
 static inline void trove__section_leave(void)
 {
+    trove__section_depth--;
     urcu_bp_read_unlock();
+}
+
+/* Quick; false may be wrong: the section is the host's own. */
+static inline bool trove__section_known(void)
+{
+    return trove__section_depth != 0;
 }
 
 static inline bool trove__section_ongoing(void)

@@ -54,7 +54,7 @@ READER_REST bool has_outside(struct trove *cache, const struct trove_oid *id)
 /* Inside the caller's section another one would cost as much as the lookup itself. */
 READER_INLINE bool has_as(struct trove *cache, const struct trove_oid *id, enum trove_algo algo)
 {
-    return trove__section_ongoing() ? has_inside(cache, id, algo) : has_outside(cache, id);
+    return trove__section_known() ? has_inside(cache, id, algo) : has_outside(cache, id);
 }
 
 READER_REST int get_rest(struct trove *cache, const struct trove_oid *id, uint64_t hash,

@@ -3,7 +3,7 @@
  * table_grow.c - levels, and how objects move from an old one to a newer one. The protocol's frame is in table.c.
  *
  * PROTOCOL
- *   grow     At load 3/4 the reclaimer's thread makes the next level (charged, zeroed, mapped before it is published, so
+ *   grow     At load 1/2 the reclaimer's thread makes the next level (charged, zeroed, mapped before it is published, so
  *            that readers take no page faults) and publishes it as `next` of the newest. An insert that finds its window
  *            full before that does it itself. No lock: who loses the compare-and-swap frees its own. From then on inserts
  *            go to the new level.

@@ -336,7 +336,7 @@ static void stopped_table__remove(void **state)
 
 /*
  * Goal: the thread that grows, settles and moves stops anywhere: every id is found all the time, others insert, remove and
- * help. Method: 340 objects are above three quarters of the first level; the steps of one service call, which does all
+ * help. Method: 340 objects are well above half of the first level; the steps of one service call, which does all
  * three, one run for each.
  */
 static void stopped_table__growth_and_move(void **state)
