@@ -9,7 +9,7 @@
 #include "core/counters.h"
 #include <trove/cache.h>
 
-struct trove__flights; /* core/flight.h: the half for what is missing; owned by the cache */
+struct trove__flights; /* core/unit.c: the half for what is missing; owned by the cache */
 
 enum trove__insert {
     TROVE__INSERTED, /* now cached */
@@ -47,8 +47,7 @@ uint64_t trove__cache_hash(const struct trove *cache,
                            const struct trove_oid *id); /* keyed with the cache's secret */
 
 /*
- * What the second half gives the first, called by cache.c only; defined in flight.c. Until it is there, cache.c has weak
- * stand-ins that make a cache without flights.
+ * What the second half gives the first, called by life.c only; defined in unit.c.
  */
 int trove__flights_create(struct trove *cache,
                           struct trove__flights **ret_flights); /* 0, -ENOMEM */

@@ -15,11 +15,11 @@
  * TESTS      tests/unit/test_fetch_op.c
  */
 #include "core/fetch_op.h"
+#include "core/answer.h"
 #include "core/cycle.h"
 #include "core/futex.h"
 #include "core/memory.h"
 #include "core/request.h"
-#include "core/stream.h"
 #include "core/unit.h"
 #include "core/until.h"
 #include <errno.h>

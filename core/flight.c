@@ -2,7 +2,7 @@
 /*
  * flight.c - single flight: one fetch of a missing id, whatever the number of callers.
  *
- * WHAT       Join or start the flight of an id, wait for it, decide it, read its result.
+ * WHAT       The life of a flight, its phases, waiting for it, its result. The way to it: admission.c.
  * INVARIANTS I1 `word` goes 0 -> 1 by a waiter about to sleep, and 0 or 1 -> 2 by the exchange of the one thread that
  *            decided; nothing else ever changes it.
  *            I2 phase and waiter count are one word (`state`). A flight is joined only while it is not failed or dropped,
@@ -13,37 +13,30 @@
  *            I4 an object is cached, or marked uncached, before its flight leaves the table, and the flight leaves the
  *            table before its word is terminal: no flight and a miss means that it is really not there.
  *            I5 put completes no flight, and neither does a caller: only fetch threads, the dispatcher, shutdown.
- *            I6 a flight that has a waiter, is not sent and not parked is on a gather stack or about to be pushed by its
- *            leader, and everybody who joins it until it was pushed pushes a node of their own. So a caller that stops for
- *            ever anywhere holds up nobody but itself.
- *            I7 references: the table 1, each caller that waits 1, each gather node 1, each stream node 1, the request 1,
+ *            I6 references: the table 1, each caller that waits 1, each gather node 1, each stream node 1, the request 1,
  *            the dispatcher 1. Not taken from 0: a flight at 0 is free and may begin another life.
- * ROLES      callers: admit, join, leave, wait, result. fetch threads: send, complete. Stream nodes wait without a thread.
- * PROTOCOL   admit: cached? hit. Flight in the table? join it; a failed one is helped out of the table, and start over.
- *            Else add one, then look into the cache again: whoever completed the flight before cached first (I4), so a miss
- *            is one. A hit there is taken, the flight is pushed all the same, and the fetch thread finds that nobody waits.
- *            complete: CAS of the phase, result, out of the table, exchange of the word, wake if it was 1, hand the stream
+ * ROLES      callers: create, join, leave, wait, result. fetch threads: send, complete. Stream nodes wait without a thread.
+ * PROTOCOL   complete: CAS of the phase, result, out of the table, exchange of the word, wake if it was 1, hand the stream
  *            nodes on.
  *            wait: CAS 0 -> 1, sleep while it is 1; past the deadline look once more.
  *            A sleeper slept on 1, the word leaves 1 only by the exchange, which sees 1 and wakes, and the kernel compares
  *            under its own lock: no lost wake-up.
  * EDGES      E1 result    complete() release -> flight_is_done() acquire   the result
- *            E2 nodes     add_node() release -> complete() acquire   a stream node; and the other way, the closed list
+ *            E2 nodes     trove__stream_wait_for() release -> complete() acquire   a stream node; and the other way, the closed list
  *            E3 key       flight_create() release -> try_ref() acquire   everything of the new life
  *            E4 free      flight_unref() release -> the last flight_unref() acquire   all uses before the next life
  *            E5 state     state CAS release -> state load acquire   what led to a phase is seen by who acts on it
- * PROGRESS   admit, join, leave, complete lock-free but for the allocator. wait sleeps.
+ * PROGRESS   create, join, leave, complete lock-free but for the allocator. wait sleeps.
  * LIMITS     flights_max flights at once; 2^28 waiters of one flight.
  * TESTS      tests/unit/test_flight.c, tests/unit/test_resolve.c, tests/stress/test_flight_stress.c, and the same in the
  *            perturbed build, tests/stress/perturbed/test_wake.c (I1)
  */
 #include "core/flight.h"
-#include "core/fetch_op.h"
-#include "core/futex.h"
-#include "core/memory.h"
+#include "core/answer.h"
 #include "core/stream.h"
 #include "core/unit.h"
 #include "core/until.h"
+#include <limits.h>
 
 #define PHASE_MASK 15u
 #define WAITER_ONE 16u
@@ -61,36 +54,6 @@ static uint32_t waiters_of(uint32_t state)
 static uint32_t with_phase(uint32_t state, enum trove__phase phase)
 {
     return (state & ~PHASE_MASK) | (uint32_t)phase;
-}
-
-/* --- failures ----------------------------------------------------------------------------------------------------- */
-
-struct trove__failure *trove__failure_create(int code, const char *message)
-{
-    size_t length = strlen(message);
-    struct trove__failure *failure = trove__malloc(sizeof(*failure) + length + 1);
-
-    if (failure == NULL)
-        return NULL;
-    atomic_init(&failure->references, 1);
-    failure->code = code;
-    memcpy(failure->message, message, length + 1);
-    return failure;
-}
-
-struct trove__failure *trove__failure_ref(struct trove__failure *failure)
-{
-    /* RELAXED: the caller has a reference. */
-    if (failure != NULL)
-        trove__add_relaxed(&failure->references, 1);
-    return failure;
-}
-
-void trove__failure_unref(struct trove__failure *failure)
-{
-    /* ACQ_REL [E4 free]: pairs with itself in the threads that let go earlier. */
-    if (failure != NULL && trove__sub_acq_rel(&failure->references, 1) == 1)
-        trove__free(failure);
 }
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
@@ -336,157 +299,4 @@ void trove__flight_result(struct trove__flight *flight, enum trove_how how,
         return;
     ret->object = trove_pin(flight->object);
     ret->uncached = flight->uncached;
-}
-
-/* --- admission ---------------------------------------------------------------------------------------------------- */
-
-/* Puts NODE on the list that the call pushes when all its ids are admitted. */
-static void plan_push(struct trove__admission *admission, struct trove__gather_node *node)
-{
-    trove__flight_ref(node->flight);
-    node->next = admission->pushes;
-    admission->pushes = node;
-}
-
-/* Whether who joins FLIGHT has to push a node of its own (I6): its leader may be stopped before its push; a parked flight
- * is wanted sooner, or expected of another fetch; a prefetched one is wanted by somebody who waits. */
-static bool needs_push(struct trove__flight *flight, const struct trove__admission *admission)
-{
-    enum trove__phase phase = trove__flight_phase(flight);
-
-    if (phase == TROVE__FLIGHT_NEW)
-        return true;
-    if (phase == TROVE__FLIGHT_PARKED)
-        return admission->within == NULL || admission->within != flight->within;
-    /* RELAXED: a hint; at worst the flight leaves with the other lane. */
-    return phase == TROVE__FLIGHT_GATHERED && admission->lane == TROVE__INTERACTIVE &&
-           trove__load_relaxed(&flight->lane) == TROVE__PREFETCH;
-}
-
-static int join(struct trove__flight *flight, struct trove__admission *admission,
-                struct trove__ticket *ret_ticket)
-{
-    struct trove__gather_node *node;
-
-    if (needs_push(flight, admission)) {
-        node = trove__malloc(sizeof(*node));
-        if (node == NULL) {
-            trove__flight_leave(flight);
-            return -ENOMEM;
-        }
-        *node = (struct trove__gather_node){.flight = flight};
-        plan_push(admission, node);
-        /* RELAXED: a hint, see needs_push(). */
-        if (admission->lane == TROVE__INTERACTIVE)
-            trove__store_relaxed(&flight->lane, TROVE__INTERACTIVE);
-    }
-    *ret_ticket = (struct trove__ticket){.how = TROVE_JOINED, .flight = flight};
-    return 0;
-}
-
-/* FLIGHT is in the table, and the caller's. */
-static int lead(struct trove__unit *unit, struct trove__flight *flight,
-                struct trove__admission *admission, struct trove__ticket *ret_ticket)
-{
-    struct trove_oid id = trove__flight_id(flight);
-    struct trove_object *object = trove__cache_find(unit->cache, &id);
-
-    plan_push(admission, &flight->own_node);
-    if (object == NULL && !trove__unit_is_closed(unit)) {
-        *ret_ticket = (struct trove__ticket){.how = TROVE_FETCHED, .flight = flight};
-        return 0;
-    }
-    trove__flight_leave(flight);
-    trove__flight_unref(unit, flight);
-    if (object == NULL)
-        return -ECANCELED;
-    *ret_ticket = (struct trove__ticket){.how = TROVE_HIT, .object = object};
-    return 0;
-}
-
-/* Joins the flight of ID if there is one. 1: no; 0 or a failure: as trove__admit(). */
-static int try_join(struct trove__unit *unit, struct trove__admission *admission,
-                    const struct trove_oid *id, struct trove__ticket *ret_ticket)
-{
-    struct trove__flight *flight;
-    int r;
-
-    for (;;) {
-        struct trove_object *object = trove__cache_find(unit->cache, id);
-        if (object != NULL) {
-            *ret_ticket = (struct trove__ticket){.how = TROVE_HIT, .object = object};
-            return 0;
-        }
-        flight = trove__flight_find(unit, id);
-        if (flight == NULL)
-            return 1;
-        if (trove__flight_join(flight))
-            break;
-        trove__flight_remove(unit,
-                             flight); /* a failure that is not ours: help it out, start over */
-        trove__flight_unref(unit, flight);
-    }
-    r = trove__unit_is_closed(unit) ? -ECANCELED : join(flight, admission, ret_ticket);
-    if (r < 0)
-        trove__flight_unref(unit, flight);
-    return r;
-}
-
-int trove__admit(struct trove__unit *unit, struct trove__admission *admission,
-                 const struct trove_want *want, struct trove__ticket *ret_ticket)
-{
-    struct trove__flight *spare = NULL;
-    int r;
-
-    for (;;) {
-        if (trove__unit_is_closed(unit)) {
-            r = -ECANCELED;
-            break;
-        }
-        r = try_join(unit, admission, &want->id, ret_ticket);
-        if (r <= 0)
-            break;
-        if (unit->source.ops == NULL) {
-            r = -ENOTSUP;
-            break;
-        }
-        if (spare == NULL) {
-            uint64_t hash = trove__cache_hash(unit->cache, &want->id);
-            r = trove__flight_create(unit, want, hash, admission->lane, &spare);
-            if (r < 0)
-                break;
-            spare->within = admission->within;
-        }
-        if (trove__flight_insert(unit, spare))
-            return lead(unit, spare, admission, ret_ticket);
-    }
-    if (spare != NULL) {
-        trove__flight_unref(unit, spare); /* the table's, which it never had */
-        trove__flight_unref(unit, spare);
-    }
-    return r;
-}
-
-void trove__admission_push(struct trove__unit *unit, struct trove__admission *admission)
-{
-    struct trove__gather_node *nodes = admission->pushes;
-    struct trove__flight *single;
-    bool parked;
-
-    admission->pushes = NULL;
-    if (nodes == NULL)
-        return;
-    /* The phase changes after the push (I6). Once pushed a chain is no longer ours to walk, so of several nodes the fetch
-     * thread that takes them does it. */
-    single = nodes->next == NULL ? nodes->flight : NULL;
-    if (single != NULL)
-        trove__flight_ref(single);
-    parked = admission->within != NULL && trove__fetch_park(admission->within, nodes);
-    if (!parked)
-        trove__gather_push(unit, admission->lane, nodes);
-    if (single != NULL) {
-        trove__flight_moved(single, TROVE__FLIGHT_NEW,
-                            parked ? TROVE__FLIGHT_PARKED : TROVE__FLIGHT_GATHERED);
-        trove__flight_unref(unit, single);
-    }
 }

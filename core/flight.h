@@ -2,7 +2,7 @@
 /*
  * flight.h - one missing id on its way: who waits for it, what came of it.
  *
- * The protocol is told in flight.c, the pool in flight_pool.c, the table in flight_table.c.
+ * The protocol is told in flight.c, the pool in flight_pool.c, the table in flight_table.c, the way here in admission.c.
  */
 #ifndef TROVE_CORE_FLIGHT_H
 #define TROVE_CORE_FLIGHT_H
@@ -11,6 +11,7 @@
 #include <trove/cache.h>
 
 struct trove__unit;
+struct trove__failure;
 struct trove__fetcher;
 struct trove__stream_node;
 struct trove__watch;
@@ -32,17 +33,6 @@ enum trove__lane { TROVE__INTERACTIVE, TROVE__PREFETCH, TROVE__LANES };
 
 /* The futex word of a flight. */
 enum { TROVE__PENDING = 0, TROVE__PENDING_SLEEPERS = 1, TROVE__TERMINAL = 2 };
-
-/* Why ids failed, shared by the flights of a request; immutable. */
-struct trove__failure {
-    atomic_uint references;
-    int code;
-    char message[];
-};
-
-struct trove__failure *trove__failure_create(int code, const char *message); /* NULL: no memory */
-struct trove__failure *trove__failure_ref(struct trove__failure *failure);   /* NULL is fine */
-void trove__failure_unref(struct trove__failure *failure);                   /* NULL is fine */
 
 /* An entry of a gather stack; holds a reference on its flight. */
 struct trove__gather_node {
@@ -172,29 +162,5 @@ int trove__flight_wait(struct trove__unit *unit, struct trove__flight *flight,
 /* Copies the result of a done FLIGHT, the object pinned once more. */
 void trove__flight_result(struct trove__flight *flight, enum trove_how how,
                           struct trove_result *ret);
-
-/* --- admission: the way from an id to its flight ---------------------------------------------------------------------- */
-
-struct trove_fetch;
-
-/* How the flights of one call are asked for. */
-struct trove__admission {
-    enum trove__lane lane;
-    struct trove_fetch *within;        /* a miss waits for this fetch's objects; may be NULL */
-    struct trove__gather_node *pushes; /* what the call has to push when all are admitted */
-};
-
-/* What came of one id: OBJECT (own) for a hit, else FLIGHT, referenced and joined. */
-struct trove__ticket {
-    enum trove_how how;
-    struct trove_object *object;
-    struct trove__flight *flight;
-};
-
-/* Looks up WANT, joins its flight or starts one. The caller ends with trove__admission_push(), whatever came.
- * 0; -EAGAIN (no flight is free), -ENOMEM, -ECANCELED, -ENOTSUP (a miss, and no source). */
-int trove__admit(struct trove__unit *unit, struct trove__admission *admission,
-                 const struct trove_want *want, struct trove__ticket *ret_ticket);
-void trove__admission_push(struct trove__unit *unit, struct trove__admission *admission);
 
 #endif

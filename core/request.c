@@ -9,6 +9,7 @@
  * TESTS tests/unit/test_resolve.c, tests/unit/test_fetch_op.c
  */
 #include "core/request.h"
+#include "core/answer.h"
 #include "core/cycle.h"
 #include "core/fetch_op.h"
 #include "core/sink.h"

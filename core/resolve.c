@@ -15,6 +15,8 @@
  *
  * TESTS tests/unit/test_resolve.c, tests/unit/test_cycle.c
  */
+#include "core/admission.h"
+#include "core/answer.h"
 #include "core/cycle.h"
 #include "core/memory.h"
 #include "core/request.h"

@@ -19,6 +19,7 @@
  * TESTS      tests/unit/test_flight.c, tests/unit/test_stream.c, tests/unit/test_fetch_op.c
  */
 #include "core/sink.h"
+#include "core/answer.h"
 #include "core/cycle.h"
 #include "core/memory.h"
 #include "core/object.h"

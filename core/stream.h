@@ -19,7 +19,7 @@ struct trove__stream_node {
     struct trove_stream *stream;
     struct trove__flight *flight; /* referenced until delivery */
     struct trove_want want;
-    atomic_uint state; /* enum node_state of stream.c */
+    atomic_uint state; /* enum node_state of stream_node.c */
     struct trove_result result;
     struct trove__failure *failure;
 };
@@ -27,11 +27,6 @@ struct trove__stream_node {
 /* Turns the first LIMIT of NODES, whose flight is done, into answers; returns the rest. */
 struct trove__stream_node *trove__stream_deliver(struct trove__unit *unit,
                                                  struct trove__stream_node *nodes, unsigned limit);
-
-/* Counts RESULT, which a caller is about to get. */
-void trove__count_answer(struct trove__unit *unit, const struct trove_result *result);
-/* Fills *ERR for a failed STATUS; FAILURE may be NULL. */
-void trove__error_of(int status, const struct trove__failure *failure, struct trove_error *err);
 
 /* A stream whose misses go to LANE. */
 int trove__stream_create(struct trove__unit *unit, struct trove_fetch *within,

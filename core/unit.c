@@ -20,6 +20,7 @@
  * TESTS      tests/unit/test_shutdown.c, tests/unit/test_fork.c, tests/stress/perturbed/test_overlap.c (I3)
  */
 #include "core/unit.h"
+#include "core/answer.h"
 #include "core/futex.h"
 #include "core/memory.h"
 #include "core/process.h"
