@@ -59,6 +59,42 @@ void peer_remove_dir(char *dir)
     free(dir);
 }
 
+char *peer_dir;
+
+int peer_set_up(void **state)
+{
+    (void)state;
+    peer_isolate();
+    peer_dir = peer_make_dir();
+    return 0;
+}
+
+int peer_set_up_repository(void **state)
+{
+    peer_set_up(state);
+    peer_make_repository(peer_dir, "one.git", "sha1");
+    return 0;
+}
+
+int peer_tear_down(void **state)
+{
+    (void)state;
+    peer_remove_dir(peer_dir);
+    return 0;
+}
+
+char *peer_program(void)
+{
+    static char program[512];
+    char *exe = peer_output("readlink /proc/%d/exe", (int)getpid());
+
+    /* build/PRESET/tests/test_name and build/PRESET/tools/trove */
+    snprintf(program, sizeof(program), "%.*s/../tools/trove", (int)(strrchr(exe, '/') - exe), exe);
+    free(exe);
+    assert_int_equal(access(program, X_OK), 0);
+    return program;
+}
+
 static char *isolated(const char *format, va_list args)
 {
     char *command = format_text(format, args), *text;

@@ -18,6 +18,16 @@ void peer_isolate(void);
 char *peer_make_dir(void);
 void peer_remove_dir(char *dir);
 
+/* Fixtures of a test program, for cmocka: set_up() isolates and makes a folder; the second one also makes one.git in it
+ * (peer_make_repository()). */
+extern char *peer_dir;
+int peer_set_up(void **state);
+int peer_set_up_repository(void **state);
+int peer_tear_down(void **state);
+
+/* The `trove` program of the build that the calling test is of; for as long as the test runs. */
+char *peer_program(void);
+
 /* Runs a shell command that must succeed, away from the user's own git configuration. */
 void peer_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What such a command prints, without the last newline. Own: free(). */

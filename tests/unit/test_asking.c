@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *root;
 static struct peer server; /* git daemon */
 
 /* A cache whose requests are recorded, one after the other. */
@@ -49,7 +48,7 @@ static void resolve(struct asking *asking, const char *name, enum trove_type typ
 {
     struct trove_want *wants;
     size_t count = source_peer_wants(asking->peer.algo, type, &wants, "git -C '%s/%s' rev-parse %s",
-                                     root, name, revisions);
+                                     peer_dir, name, revisions);
 
     assert_int_equal(source_peer_resolve(&asking->peer, wants, count, NULL), count);
     free(wants);
@@ -127,11 +126,11 @@ static void asking__kinds_apart(void **state)
     begin(&asking, "r.git");
     tree_count =
         source_peer_wants(asking.peer.algo, TROVE_TREE, &trees,
-                          "cd '%s/r.git'; git rev-parse HEAD^{tree} HEAD:a HEAD:a/b", root);
+                          "cd '%s/r.git'; git rev-parse HEAD^{tree} HEAD:a HEAD:a/b", peer_dir);
     blob_count = source_peer_wants(asking.peer.algo, TROVE_BLOB, &blobs,
                                    "cd '%s/r.git'; git rev-parse HEAD:README HEAD:a/file1"
                                    " HEAD:a/b/file2",
-                                   root);
+                                   peer_dir);
     both = calloc(tree_count + blob_count, sizeof(*both));
     for (size_t i = 0; i < tree_count; i++) { /* they alternate */
         both[2 * i] = trees[i];
@@ -157,9 +156,9 @@ static void asking__servers_that_offer_less(void **state)
 
     (void)state;
     begin(&asking, "plain.git");
-    count =
-        source_peer_wants(asking.peer.algo, TROVE_ANY, &wants,
-                          "git -C '%s/plain.git' rev-list --objects HEAD~9 | cut -d' ' -f1", root);
+    count = source_peer_wants(asking.peer.algo, TROVE_ANY, &wants,
+                              "git -C '%s/plain.git' rev-list --objects HEAD~9 | cut -d' ' -f1",
+                              peer_dir);
     assert_true(count > 100);
     assert_int_equal(source_peer_resolve(&asking.peer, wants, count, NULL), count);
     assert_int_equal(asked(&asking, "filter"), 0);
@@ -234,16 +233,16 @@ static void asking__what_broke_off_goes_on(void **state)
              "f() { if rm %s/cut 2>/dev/null || test -e %s/always;"
              " then exec bash -c 'exec stdbuf -o0 head -c 15000 < <(sh -c \"$0\")' \"$2\";"
              " else exec sh -c \"$2\"; fi; }; f",
-             root, root);
+             peer_dir, peer_dir);
     setenv("GIT_SSH_COMMAND", url, 1);
     setenv("GIT_SSH_VARIANT", "simple", 1);
-    snprintf(url, sizeof(url), "ssh://there%s/big", root);
+    snprintf(url, sizeof(url), "ssh://there%s/big", peer_dir);
     for (int always = 0; always < 2; always++) {
-        peer_shell("cd '%s'; : >cut; test %d = 0 || : >always", root, always);
+        peer_shell("cd '%s'; : >cut; test %d = 0 || : >always", peer_dir, always);
         source_peer_open(&peer, url, one_at_a_time);
-        count =
-            source_peer_wants(peer.algo, TROVE_BLOB, &wants,
-                              "git -C '%s/big' ls-tree -r HEAD | cut -c13-52 | head -1000", root);
+        count = source_peer_wants(peer.algo, TROVE_BLOB, &wants,
+                                  "git -C '%s/big' ls-tree -r HEAD | cut -c13-52 | head -1000",
+                                  peer_dir);
         assert_int_equal(count, 1000);
         /* The first batches are small; these ids leave together. */
         found = source_peer_resolve(&peer, wants, count, statuses);
@@ -367,26 +366,22 @@ static void asking__progress_is_made_printable(void **state)
 
 static int set_up(void **state)
 {
-    (void)state;
-    peer_isolate();
-    root = peer_make_dir();
-    source_peer_make(root, "r.git", "sha1");
+    peer_set_up(state);
+    source_peer_make(peer_dir, "r.git", "sha1");
     peer_shell(
         "cd '%s'; cp -r r.git plain.git; git -C plain.git config uploadpack.allowFilter false;"
         "git -C plain.git config uploadpack.allowAnySHA1InWant false;"
         "mkdir big; cd big; git init -q;"
         "for i in $(seq 1000); do echo $i $i >f$i; done; git add -A; git commit -qm big",
-        root);
-    peer_start(&server, "git", root);
+        peer_dir);
+    peer_start(&server, "git", peer_dir);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
     peer_stop(&server);
-    peer_remove_dir(root);
-    return 0;
+    return peer_tear_down(state);
 }
 
 int main(void)

@@ -16,16 +16,14 @@
 
 #define ARGS_MAX 16
 
-static char *root;
 static char path[256];
 
 static int make_repositories(void **state)
 {
-    (void)state;
-    root = peer_make_dir();
-    source_peer_make(root, "r.git", "sha1");
-    source_peer_make(root, "r256.git", "sha256");
-    snprintf(path, sizeof(path), "%s/r.git", root);
+    peer_set_up(state);
+    source_peer_make(peer_dir, "r.git", "sha1");
+    source_peer_make(peer_dir, "r256.git", "sha256");
+    snprintf(path, sizeof(path), "%s/r.git", peer_dir);
     /* Names that need quotes, a large file, and one full of NULs. */
     peer_shell(
         "cd '%s'; git clone -q r.git w 2>/dev/null; cd w; printf x >'quo\"te'; printf y >'tab\there';"
@@ -33,14 +31,7 @@ static int make_repositories(void **state)
         "git add -A; git commit -qm names; git push -q origin HEAD:main; cd ..; rm -rf w;"
         "git -C r.git rev-list --objects --all | cut -d' ' -f1 >ids;"
         "git -C r256.git rev-list --objects --all | cut -d' ' -f1 >ids256",
-        root);
-    return 0;
-}
-
-static int remove_repositories(void **state)
-{
-    (void)state;
-    peer_remove_dir(root);
+        peer_dir);
     return 0;
 }
 
@@ -49,7 +40,7 @@ static void redirect(const char *file, int flags, int fd)
     char at[512];
     int opened;
 
-    snprintf(at, sizeof(at), "%s/%s", root, file);
+    snprintf(at, sizeof(at), "%s/%s", peer_dir, file);
     opened = open(at, flags | O_CLOEXEC, 0600);
     if (opened < 0 || dup2(opened, fd) < 0)
         _exit(250);
@@ -96,8 +87,8 @@ static int run_git(const char *repository, const char *const *args)
 
     for (size_t i = 0; args[i] != NULL; i++)
         snprintf(command + strlen(command), sizeof(command) - strlen(command), " '%s'", args[i]);
-    text = peer_output("cd '%s'; git -C '%s' %s <in >theirs 2>/dev/null; echo $?", root, repository,
-                       command);
+    text = peer_output("cd '%s'; git -C '%s' %s <in >theirs 2>/dev/null; echo $?", peer_dir,
+                       repository, command);
     status = atoi(text);
     free(text);
     return status;
@@ -110,7 +101,7 @@ static void compare(const char *repository, const char *const *args)
 
     for (size_t i = 0; args[i] != NULL; i++)
         snprintf(shown + strlen(shown), sizeof(shown) - strlen(shown), " %s", args[i]);
-    message = peer_output("cd '%s'; cmp ours theirs 2>&1; head -c 500 err; true", root);
+    message = peer_output("cd '%s'; cmp ours theirs 2>&1; head -c 500 err; true", peer_dir);
     if (ours != theirs || strstr(message, "differ") != NULL || strstr(message, "EOF on") != NULL)
         fail_msg("%s: %d, git %d: %s", shown, ours, theirs, message);
     if (ours > 1)
@@ -121,7 +112,7 @@ static void compare(const char *repository, const char *const *args)
 /* A number from the JSON that --stats=json wrote last. */
 static unsigned stat_of(const char *name)
 {
-    char *text = peer_output("grep -o '\"%s\":[0-9]*' '%s/err' | cut -d: -f2", name, root);
+    char *text = peer_output("grep -o '\"%s\":[0-9]*' '%s/err' | cut -d: -f2", name, peer_dir);
     unsigned value = (unsigned)atoi(text);
 
     assert_true(text[0] != '\0');
@@ -178,7 +169,7 @@ static void cat_file__single_objects(void **state)
     };
 
     (void)state;
-    peer_shell(": >'%s/in'", root);
+    peer_shell(": >'%s/in'", peer_dir);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         compare(path, cases[i]);
 }
@@ -193,15 +184,15 @@ static void cat_file__batches_end_where_git_ends_them(void **state)
     char *out;
 
     (void)state;
-    peer_shell("cd '%s'; printf 'HEAD\\r\\nnosuch\\r\\nv1\\r\\nHEAD:./x\\nHEAD\\n' >in", root);
+    peer_shell("cd '%s'; printf 'HEAD\\r\\nnosuch\\r\\nv1\\r\\nHEAD:./x\\nHEAD\\n' >in", peer_dir);
     compare(path, check); /* git ends there too: this is no work tree */
-    peer_shell("cd '%s'; printf 'HEAD\\r\\n\\r\\nv1\\r' >in", root);
+    peer_shell("cd '%s'; printf 'HEAD\\r\\n\\r\\nv1\\r' >in", peer_dir);
     compare(path, check);
     compare(path, twice);
     compare(path, behind);
-    peer_shell("cd '%s'; printf 'v1\\nHEAD@{1}\\nv1\\n' >in", root);
+    peer_shell("cd '%s'; printf 'v1\\nHEAD@{1}\\nv1\\n' >in", peer_dir);
     assert_int_equal(run_trove(path, check), 128); /* no reflog is served: git knows better */
-    out = peer_output("cat '%s/ours' | cut -d' ' -f2", root);
+    out = peer_output("cat '%s/ours' | cut -d' ' -f2", peer_dir);
     assert_string_equal(out, "tag");
     free(out);
 }
@@ -226,7 +217,7 @@ static void cat_file__batches_of_every_form(void **state)
         "printf 'HEAD\\ttab\\n'; git -C r.git rev-parse HEAD:a | tr a-f A-F; git -C r.git rev-parse HEAD;"
         "echo 1111111111111111111111111111111111111111; echo HEAD:module; echo v1^{}; echo nested;"
         "git -C r.git rev-parse HEAD; printf 'HEAD^{tree}'; } >in",
-        root);
+        peer_dir);
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
         compare(path, forms[i]);
     /* The ref that sixty names begin with is looked up once, and their folders are fetched once. */
@@ -234,9 +225,10 @@ static void cat_file__batches_of_every_form(void **state)
         run_trove(path, (const char *const[]){"cat-file", "--batch-check", "--stats=json", NULL}),
         0);
     assert_in_range(stat_of("round_trips"), 1, 40);
-    peer_shell("tr '\\n' '\\0' <'%s/in' >'%s/in0'; mv '%s/in0' '%s/in'", root, root, root, root);
+    peer_shell("tr '\\n' '\\0' <'%s/in' >'%s/in0'; mv '%s/in0' '%s/in'", peer_dir, peer_dir,
+               peer_dir, peer_dir);
     compare(path, (const char *const[]){"cat-file", "--batch-check", "-z", NULL});
-    peer_shell(": >'%s/in'", root);
+    peer_shell(": >'%s/in'", peer_dir);
     compare(path, (const char *const[]){"cat-file", "--batch", NULL});
 }
 
@@ -250,7 +242,7 @@ static void cat_file__all_ids(void **state)
     char other[300];
 
     (void)state;
-    peer_shell("cp '%s/ids' '%s/in'", root, root);
+    peer_shell("cp '%s/ids' '%s/in'", peer_dir, peer_dir);
     compare(path, check);
     compare(path, batch);
     assert_int_equal(run_trove(path, stats), 0);
@@ -258,9 +250,9 @@ static void cat_file__all_ids(void **state)
     assert_true(stat_of("objects_fetched") >= 150);
     assert_int_equal(run_git(path, batch), 0);
     assert_int_equal(run_trove(path, small), 0);
-    peer_shell("cmp '%s/ours' '%s/theirs'", root, root);
-    peer_shell("cp '%s/ids256' '%s/in'", root, root);
-    snprintf(other, sizeof(other), "%s/r256.git", root);
+    peer_shell("cmp '%s/ours' '%s/theirs'", peer_dir, peer_dir);
+    peer_shell("cp '%s/ids256' '%s/in'", peer_dir, peer_dir);
+    snprintf(other, sizeof(other), "%s/r256.git", peer_dir);
     compare(other, check);
     compare(other, batch);
 }
@@ -269,12 +261,12 @@ static void cat_file__all_ids(void **state)
 static void cat_file__own_options(void **state)
 {
     (void)state;
-    peer_shell("echo HEAD >'%s/in'", root);
+    peer_shell("echo HEAD >'%s/in'", peer_dir);
     assert_int_equal(
         run_trove(path, (const char *const[]){"cat-file", "--stats", "-t", "HEAD", "--timeout",
                                               "9.5", "--no-progress", NULL}),
         0);
-    peer_shell("grep -q '^requests: *1$' '%s/err'; grep -qx commit '%s/ours'", root, root);
+    peer_shell("grep -q '^requests: *1$' '%s/err'; grep -qx commit '%s/ours'", peer_dir, peer_dir);
     assert_int_equal(
         run_trove(path, (const char *const[]){"cat-file", "--max-bytes", "x", "-t", "HEAD", NULL}),
         129);
@@ -301,17 +293,17 @@ static void cat_file__what_cannot_be_had(void **state)
     };
 
     (void)state;
-    peer_shell(": >'%s/in'", root);
+    peer_shell(": >'%s/in'", peer_dir);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(run_trove(path, (const char *const[]){"cat-file", cases[i][0], NULL}),
                          129);
-        peer_shell("head -1 '%s/err' | grep -q '%s'", root, cases[i][1]);
+        peer_shell("head -1 '%s/err' | grep -q '%s'", peer_dir, cases[i][1]);
     }
     /* An abbreviation that is no ref: it says so. */
-    peer_shell("git -C '%s' rev-parse --short HEAD >'%s/in'", path, root);
+    peer_shell("git -C '%s' rev-parse --short HEAD >'%s/in'", path, peer_dir);
     assert_int_equal(run_trove(path, (const char *const[]){"cat-file", "--batch-check", NULL}),
                      128);
-    peer_shell("grep -q 'give the full id' '%s/err'", root);
+    peer_shell("grep -q 'give the full id' '%s/err'", peer_dir);
 }
 
 /* Goal: a peer that waits for each answer gets it: names are not held back for a batch. */
@@ -372,5 +364,5 @@ int main(void)
         cmocka_unit_test(cat_file__answers_a_peer_that_waits),
     };
 
-    return cmocka_run_group_tests(tests, make_repositories, remove_repositories);
+    return cmocka_run_group_tests(tests, make_repositories, peer_tear_down);
 }

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 static const struct trove__session_options options = {1000, 30};
-static char *dir;
 
 static int open_fails(const char *url, struct trove_error *err)
 {
@@ -28,15 +27,15 @@ static int open_fails(const char *url, struct trove_error *err)
     return result;
 }
 
-/* A program DIR/NAME. */
+/* A program NAME in peer_dir. */
 static void write_program(const char *name, const char *body)
 {
     char path[256];
     FILE *file;
 
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    snprintf(path, sizeof(path), "%s/%s", peer_dir, name);
     file = fopen(path, "we");
-    fprintf(file, "#!/bin/sh\nD='%s'\n%s\n", dir, body);
+    fprintf(file, "#!/bin/sh\nD='%s'\n%s\n", peer_dir, body);
     fclose(file);
     assert_int_equal(chmod(path, 0755), 0);
 }
@@ -45,13 +44,13 @@ static void use_program(const char *variable, const char *format)
 {
     char value[512];
 
-    snprintf(value, sizeof(value), format, dir);
+    snprintf(value, sizeof(value), format, peer_dir);
     setenv(variable, value, 1);
 }
 
 static void assert_said(const char *file, const char *expected)
 {
-    char *said = peer_output("cat '%s/%s'", dir, file);
+    char *said = peer_output("cat '%s/%s'", peer_dir, file);
 
     assert_string_equal(said, expected);
     free(said);
@@ -117,7 +116,7 @@ static void child__ssh_from_configuration(void **state)
     peer_shell(
         "printf '[core]\\n\\tsshCommand = %s/ssh -x\\n[url \"me@host:\"]\\n\\tinsteadOf = s/\\n'"
         " >'%s/gitconfig'",
-        dir, dir);
+        peer_dir, peer_dir);
     use_program("GIT_CONFIG_GLOBAL", "%s/gitconfig");
     assert_int_equal(open_fails("s/x", &err), -EIO);
     assert_said("args",
@@ -132,7 +131,7 @@ static void child__ssh_of_another_protocol(void **state)
     char url[600];
 
     (void)state;
-    peer_start(&peer, "ssh --no-protocol", dir);
+    peer_start(&peer, "ssh --no-protocol", peer_dir);
     setenv("GIT_SSH_COMMAND", peer.ssh, 1);
     snprintf(url, sizeof(url), "%sone.git", peer.url);
     assert_int_equal(open_fails(url, &err), -ENOTSUP);
@@ -150,7 +149,7 @@ static void child__complaints(void **state)
     char url[256];
 
     (void)state;
-    snprintf(url, sizeof(url), "%s/none.git", dir);
+    snprintf(url, sizeof(url), "%s/none.git", peer_dir);
     assert_int_equal(open_fails(url, &err), -EIO);
     assert_non_null(strstr(err.message, "does not appear to be a git repository"));
 
@@ -187,7 +186,7 @@ static void child__inherits_no_descriptor(void **state)
     write_program("ssh", "ls /proc/$$/fd | tr '\\n' ' ' >$D/fds");
     use_program("GIT_SSH", "%s/ssh");
     assert_int_equal(open_fails("host:x", &err), -EIO);
-    said = peer_output("cat '%s/fds'", dir);
+    said = peer_output("cat '%s/fds'", peer_dir);
     assert_null(strstr(said, "100"));
     assert_non_null(strstr(said, "0 1 "));
     free(said);
@@ -205,7 +204,7 @@ static void child__not_in_our_repository(void **state)
     (void)state;
     setenv("GIT_DIR", "/nonexistent", 1);
     setenv("GIT_OBJECT_DIRECTORY", "/nonexistent", 1);
-    snprintf(url, sizeof(url), "%s/one.git", dir);
+    snprintf(url, sizeof(url), "%s/one.git", peer_dir);
     if (trove__session_open(url, &options, NULL, &session, &err) != 0)
         fail_msg("%s", err.message);
     trove__session_close(session);
@@ -248,7 +247,7 @@ static void child__and_its_children_end_with_the_session(void **state)
                          "echo nothing like git; while :; do sleep 100000; done");
     use_program("GIT_SSH_COMMAND", "%s/ssh; :");
     assert_int_equal(open_fails("host:x", &err), -EPROTO);
-    said = peer_output("cat '%s/pids'", dir);
+    said = peer_output("cat '%s/pids'", peer_dir);
     wait_until_gone(strtol(said, NULL, 10));
     wait_until_gone(strtol(strchr(said, ' '), NULL, 10));
     free(said);
@@ -266,14 +265,14 @@ static void child__server_ends_when_stopped(void **state)
 {
     struct trove__session *session = NULL;
     struct trove_error err = {0};
-    char url[256], *hex = peer_output("git -C '%s/one.git' rev-parse HEAD", dir), *left;
+    char url[256], *hex = peer_output("git -C '%s/one.git' rev-parse HEAD", peer_dir), *left;
     struct trove_oid id;
     const struct trove__fetch_args args = {.wants = &id, .want_count = 1};
     const struct trove__fetch_events events = {.pack = stop};
 
     (void)state;
     assert_int_equal(trove_oid_from_hex(TROVE_SHA1, hex, 40, &id), 0);
-    snprintf(url, sizeof(url), "%s/one.git", dir);
+    snprintf(url, sizeof(url), "%s/one.git", peer_dir);
     assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), 0);
     assert_int_equal(trove__session_fetch(session, &args, &events, NULL, NULL, NULL, &err),
                      -ECANCELED);
@@ -312,22 +311,6 @@ static void child__run(void **state)
     trove__bytes_free(&out);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    peer_isolate();
-    dir = peer_make_dir();
-    peer_make_repository(dir, "one.git", "sha1");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    peer_remove_dir(dir);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,5 +326,5 @@ int main(void)
         cmocka_unit_test(child__run),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, peer_set_up_repository, peer_tear_down);
 }

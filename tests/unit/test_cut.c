@@ -21,7 +21,6 @@
 
 enum { PROCESS_STEP = 13 };
 
-static char *dir;
 static struct trove_oid ids[3]; /* the commit, its tree, its blob */
 
 /* One exchange under way. */
@@ -146,7 +145,7 @@ static void record(struct replay_peer *peer, const char *kind, bool speaks_first
     struct peer server;
     const char *port;
 
-    peer_start(&server, kind, dir);
+    peer_start(&server, kind, peer_dir);
     port = strrchr(server.url, ':') + 1;
     replay_peer_record(peer, (unsigned)atoi(port));
     snprintf(url, size, "%s://127.0.0.1:%u/one.git", kind, peer->port);
@@ -198,25 +197,16 @@ static int set_up(void **state)
 {
     static const char *const names[] = {"main", "main^{tree}", "main:README"};
 
-    (void)state;
-    peer_isolate();
-    dir = peer_make_dir();
+    peer_set_up(state);
     peer_shell("set -e; cd '%s'; git init -q -b main w; cd w; echo one >README; git add -A;"
                "git commit -qm one; cd ..; git clone -q --bare w one.git; rm -rf w",
-               dir);
+               peer_dir);
     for (size_t i = 0; i < 3; i++) {
-        char *hex = peer_output("git -C '%s/one.git' rev-parse '%s'", dir, names[i]);
+        char *hex = peer_output("git -C '%s/one.git' rev-parse '%s'", peer_dir, names[i]);
         assert_int_equal(trove_oid_from_hex(TROVE_SHA1, hex, strlen(hex), &ids[i]), 0);
         free(hex);
     }
     return failing_allocator_install();
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    peer_remove_dir(dir);
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -229,5 +219,5 @@ int main(int argc, char **argv)
 
     if (argc >= 3 && strcmp(argv[1], "--pipe") == 0)
         return replay_peer_pipe((unsigned)atoi(argv[2]));
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, peer_tear_down);
 }

@@ -16,8 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char *root;
-static char program[512];
+static char *program;
 
 /* Packs below 64 KB, of trees alone for example, go through whole. */
 static const char hook[] =
@@ -35,25 +34,21 @@ static void write_hook(void)
     char path[600];
     FILE *file;
 
-    snprintf(path, sizeof(path), "%s/hook", root);
+    snprintf(path, sizeof(path), "%s/hook", peer_dir);
     file = fopen(path, "w");
     assert_non_null(file);
-    fprintf(file, hook, root);
+    fprintf(file, hook, peer_dir);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(chmod(path, 0755), 0);
     peer_shell("mkfifo '%s/go'; printf '[uploadpack]\n\tpackObjectsHook = %s/hook\n' >'%s/config'",
-               root, root, root);
-    snprintf(path, sizeof(path), "%s/config", root);
+               peer_dir, peer_dir, peer_dir);
+    snprintf(path, sizeof(path), "%s/config", peer_dir);
     setenv("GIT_CONFIG_GLOBAL", path, 1);
 }
 
 static int set_up(void **state)
 {
-    char *exe = peer_output("readlink /proc/%d/exe", (int)getpid());
-
-    (void)state;
-    peer_isolate();
-    root = peer_make_dir();
+    peer_set_up(state);
     /* What does not compress, so that half of the bytes is about half of the files. */
     peer_shell(
         "cd '%s'; git init -q work; cd work; git config user.name a; git config user.email a@b;"
@@ -62,18 +57,9 @@ static int set_up(void **state)
         "git -C r.git config uploadpack.allowFilter true;"
         "git -C r.git config uploadpack.allowAnySHA1InWant true;"
         "git -C r.git grep -n needle HEAD >wanted",
-        root);
+        peer_dir);
     write_hook();
-    /* build/PRESET/tests/test_first_line and build/PRESET/tools/trove */
-    snprintf(program, sizeof(program), "%.*s/../tools/trove", (int)(strrchr(exe, '/') - exe), exe);
-    free(exe);
-    return access(program, X_OK);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    peer_remove_dir(root);
+    program = peer_program();
     return 0;
 }
 
@@ -99,7 +85,7 @@ static void let_go(void)
     char path[600];
     int go;
 
-    snprintf(path, sizeof(path), "%s/go", root);
+    snprintf(path, sizeof(path), "%s/go", peer_dir);
     go = open(path, O_WRONLY);
     assert_true(go >= 0);
     assert_int_equal(write(go, "on\n", 3), 3);
@@ -114,8 +100,8 @@ static void check(const char *url)
     int status;
     pid_t pid;
 
-    peer_shell("rm -f '%s/halved' '%s/resumed'", root, root);
-    snprintf(path, sizeof(path), "%s/wanted", root);
+    peer_shell("rm -f '%s/halved' '%s/resumed'", peer_dir, peer_dir);
+    snprintf(path, sizeof(path), "%s/wanted", peer_dir);
     expected = fopen(path, "r");
     assert_non_null(expected);
     output = start_grep(url, &pid);
@@ -125,7 +111,7 @@ static void check(const char *url)
         if (lines++ > 0)
             continue;
         /* The second half has not gone on its way: the line came from the first. */
-        peer_shell("test -s '%s/halved' && ! test -e '%s/resumed'", root, root);
+        peer_shell("test -s '%s/halved' && ! test -e '%s/resumed'", peer_dir, peer_dir);
         let_go();
     }
     assert_null(fgets(wanted, sizeof(wanted), expected));
@@ -141,7 +127,7 @@ static void first_line__local(void **state)
     char url[600];
 
     (void)state;
-    snprintf(url, sizeof(url), "%s/r.git", root);
+    snprintf(url, sizeof(url), "%s/r.git", peer_dir);
     check(url);
 }
 
@@ -150,8 +136,8 @@ static void check_server(const char *kind)
     char options[600], url[600];
     struct peer peer;
 
-    snprintf(options, sizeof(options), "%s --hook %s/hook", kind, root);
-    peer_start(&peer, options, root);
+    snprintf(options, sizeof(options), "%s --hook %s/hook", kind, peer_dir);
+    peer_start(&peer, options, peer_dir);
     snprintf(url, sizeof(url), "%sr.git", peer.url);
     check(url);
     peer_stop(&peer);
@@ -177,5 +163,5 @@ int main(void)
         cmocka_unit_test(first_line__http),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, peer_tear_down);
 }

@@ -11,34 +11,25 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *root;        /* a folder */
 static char url[256];     /* of the repository in it */
 static char big_url[256]; /* of one with 1,500 files */
 
 static int make_repositories(void **state)
 {
-    (void)state;
-    root = peer_make_dir();
-    source_peer_make(root, "r.git", "sha1");
-    source_peer_make(root, "r256.git", "sha256");
-    source_peer_make(root, "notree.git", "sha1");
-    source_peer_make(root, "nofilter.git", "sha1");
+    peer_set_up(state);
+    source_peer_make(peer_dir, "r.git", "sha1");
+    source_peer_make(peer_dir, "r256.git", "sha256");
+    source_peer_make(peer_dir, "notree.git", "sha1");
+    source_peer_make(peer_dir, "nofilter.git", "sha1");
     peer_shell("cd '%s'; git -C notree.git config uploadpackfilter.tree.allow false;"
                "git -C nofilter.git config uploadpackfilter.allow false;"
                "git init -q --bare -b trunk empty.git; git clone -q --bare r.git detached.git;"
                "git -C detached.git update-ref --no-deref HEAD HEAD~3;"
                "mkdir big; cd big; git init -q;"
                "for i in $(seq 1500); do echo $i >f$i; done; git add -A; git commit -qm big",
-               root);
-    snprintf(url, sizeof(url), "%s/r.git", root);
-    snprintf(big_url, sizeof(big_url), "%s/big", root);
-    return 0;
-}
-
-static int remove_repositories(void **state)
-{
-    (void)state;
-    peer_remove_dir(root);
+               peer_dir);
+    snprintf(url, sizeof(url), "%s/r.git", peer_dir);
+    snprintf(big_url, sizeof(big_url), "%s/big", peer_dir);
     return 0;
 }
 
@@ -187,7 +178,7 @@ static void source__refused_filters_are_remembered(void **state)
         struct trove_want *wants;
         char at[300];
 
-        snprintf(at, sizeof(at), "%s/%s", root, cases[i].name);
+        snprintf(at, sizeof(at), "%s/%s", peer_dir, cases[i].name);
         source_peer_open(&peer, at, NULL);
         source_peer_wants(peer.algo, TROVE_TREE, &wants, "git -C '%s' rev-parse HEAD:a HEAD~9:a",
                           at);
@@ -256,7 +247,7 @@ static void source__sha256(void **state)
     char at[300];
 
     (void)state;
-    snprintf(at, sizeof(at), "%s/r256.git", root);
+    snprintf(at, sizeof(at), "%s/r256.git", peer_dir);
     assert_in_range(requests_for(at, TROVE_ANY, ALL_IDS), 1, 4);
 }
 
@@ -394,7 +385,7 @@ static void source__over_git_daemon(void **state)
     size_t count;
 
     (void)state;
-    peer_start(&daemon, "git", root);
+    peer_start(&daemon, "git", peer_dir);
     snprintf(at, sizeof(at), "%sr.git", daemon.url);
     source_peer_open(&peer, at, NULL);
     assert_false(trove_git_is_local(peer.git));
@@ -458,5 +449,5 @@ int main(void)
         cmocka_unit_test(refs__listing_stops_when_told),
     };
 
-    return cmocka_run_group_tests(tests, make_repositories, remove_repositories);
+    return cmocka_run_group_tests(tests, make_repositories, peer_tear_down);
 }

@@ -8,7 +8,7 @@
 #include "fetch/credential.h"
 #include "fetch/pktline.h"
 #include "fetch/session.h"
-#include "peer.h"
+#include "wire.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,23 +16,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define CAPS "000eversion 2\n000cls-refs\n0019fetch=shallow filter\n0000"
-#define CAPS_TYPE "Content-Type: application/x-git-upload-pack-advertisement\r\n"
-#define PACK_TYPE "Content-Type: application/x-git-upload-pack-result\r\n"
-#define GET_OK "HTTP/1.1 200 OK\r\n" CAPS_TYPE "Content-Length: 55\r\n\r\n" CAPS
-#define PACK "000dpackfile\n0009\1PACK0000"
-#define GET AFTER("\r\n\r\n")
 #define POST AFTER("done\n0000")
 
 static const struct trove__session_options options = {1000, 30};
-static char *dir;
-
-static int count_pack(void *context, const void *bytes, size_t size, struct trove_error *err)
-{
-    (void)bytes, (void)err;
-    *(size_t *)context += size;
-    return 0;
-}
 
 /* Opens and fetches WANTS ids; the first failure. */
 static int talk(const char *url, size_t wants, const struct trove_until *until,
@@ -42,7 +28,7 @@ static int talk(const char *url, size_t wants, const struct trove_until *until,
     static struct trove_oid ids[1000];
     const struct trove__fetch_args args = {.wants = ids, .want_count = wants};
     size_t size = 0;
-    const struct trove__fetch_events events = {.context = &size, .pack = count_pack};
+    const struct trove__fetch_events events = {.context = &size, .pack = wire_count_pack};
     int result = trove__session_open(url, &options, until, &session, err);
 
     for (size_t i = 0; i < 1000; i++)
@@ -107,8 +93,7 @@ static void http__strange_answers(void **state)
            SAY("HTTP/1.1 200 OK\r\n" CAPS_TYPE "Content-Length: 59\r\n\r\n" CAPS "0000"));
     EXPECT(-ECONNRESET, "", 0, GET, CLOSE);
     EXPECT(-EIO, "HTTP/0.9", 0, GET, SAY("garbage\r\n\r\n"));
-    EXPECT(0, "", 1, GET, SAY(GET_OK), POST,
-           SAY("HTTP/1.1 200 OK\r\n" PACK_TYPE "Content-Length: 26\r\n\r\n" PACK));
+    EXPECT(0, "", 1, GET, SAY(GET_OK), POST, SAY(PACK_OK));
 }
 
 static void http__answers_cut_short(void **state)
@@ -161,11 +146,6 @@ static void http__gzip_bomb(void **state)
 
 /* --- what is sent ------------------------------------------------------------------------------------------------ */
 
-static bool sent(const struct peer_script *script, const char *text)
-{
-    return memmem(script->request, script->request_size, text, strlen(text)) != NULL;
-}
-
 static void http__requests(void **state)
 {
     static const struct peer_step get[] = {GET, SAY("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"),
@@ -181,21 +161,21 @@ static void http__requests(void **state)
 
     (void)state;
     assert_int_equal(play(get, "", 0, &script, &err), -EIO);
-    assert_true(sent(&script, "GET /x.git/info/refs?service=git-upload-pack HTTP/1.1\r\n"));
-    assert_true(sent(&script, "Git-Protocol: version=2\r\n"));
-    assert_true(sent(&script, "User-Agent: git/"));
-    assert_false(sent(&script, "Authorization"));
+    assert_true(wire_sent(&script, "GET /x.git/info/refs?service=git-upload-pack HTTP/1.1\r\n"));
+    assert_true(wire_sent(&script, "Git-Protocol: version=2\r\n"));
+    assert_true(wire_sent(&script, "User-Agent: git/"));
+    assert_false(wire_sent(&script, "Authorization"));
     assert_int_equal(play(post, "", 1, &script, &err), -EIO);
-    assert_true(sent(&script, "POST /x.git/git-upload-pack HTTP/1.1\r\n"));
-    assert_true(sent(&script, "Git-Protocol: version=2\r\n"));
-    assert_true(sent(&script, "Content-Type: application/x-git-upload-pack-request\r\n"));
-    assert_true(sent(&script, "Content-Length: "));
-    assert_false(sent(&script, "Expect") || sent(&script, "Transfer-Encoding") ||
-                 sent(&script, "Content-Encoding"));
+    assert_true(wire_sent(&script, "POST /x.git/git-upload-pack HTTP/1.1\r\n"));
+    assert_true(wire_sent(&script, "Git-Protocol: version=2\r\n"));
+    assert_true(wire_sent(&script, "Content-Type: application/x-git-upload-pack-request\r\n"));
+    assert_true(wire_sent(&script, "Content-Length: "));
+    assert_false(wire_sent(&script, "Expect") || wire_sent(&script, "Transfer-Encoding") ||
+                 wire_sent(&script, "Content-Encoding"));
     assert_int_equal(play(zipped, "", 1000, &script, &err), -EIO);
-    assert_true(sent(&script, "Content-Encoding: gzip\r\n"));
-    assert_true(sent(&script, "Content-Length: "));
-    assert_false(sent(&script, "Expect") || sent(&script, "Transfer-Encoding"));
+    assert_true(wire_sent(&script, "Content-Encoding: gzip\r\n"));
+    assert_true(wire_sent(&script, "Content-Length: "));
+    assert_false(wire_sent(&script, "Expect") || wire_sent(&script, "Transfer-Encoding"));
 }
 
 static void http__configuration(void **state)
@@ -206,25 +186,25 @@ static void http__configuration(void **state)
     struct trove_error err;
 
     (void)state;
-    peer_config(dir, "[http]\n\textraHeader = X-All: 1\n\tuserAgent = me/1\n"
-                     "[http \"http://127.0.0.1/\"]\n\textraHeader = X-Port: 1\n"
-                     "[http \"http://*.0.0.1:80/\"]\n\tuserAgent = no/1\n"
-                     "[http \"http://elsewhere/\"]\n\textraHeader = X-Other: 1\n");
+    peer_config(peer_dir, "[http]\n\textraHeader = X-All: 1\n\tuserAgent = me/1\n"
+                          "[http \"http://127.0.0.1/\"]\n\textraHeader = X-Port: 1\n"
+                          "[http \"http://*.0.0.1:80/\"]\n\tuserAgent = no/1\n"
+                          "[http \"http://elsewhere/\"]\n\textraHeader = X-Other: 1\n");
     assert_int_equal(play(get, "", 0, &script, &err), -EIO);
-    assert_true(sent(&script, "X-All: 1\r\n") && sent(&script, "User-Agent: me/1\r\n"));
-    assert_false(sent(&script, "X-Port") || sent(&script, "X-Other"));
+    assert_true(wire_sent(&script, "X-All: 1\r\n") && wire_sent(&script, "User-Agent: me/1\r\n"));
+    assert_false(wire_sent(&script, "X-Port") || wire_sent(&script, "X-Other"));
 
     peer_script_start(&script, get);
-    peer_config(dir,
+    peer_config(peer_dir,
                 "[http \"http://127.0.0.1:%u/\"]\n\textraHeader = X-Mine: 1\n"
                 "[http \"http://127.0.0.1:%u/y\"]\n\textraHeader = X-Path: 1\n"
                 "[url \"http://127.0.0.1:%u/\"]\n\tinsteadOf = short:\n",
                 script.port, script.port, script.port);
     assert_int_equal(talk("short:x.git", 0, NULL, NULL, &err), -EIO);
     peer_script_stop(&script);
-    assert_true(sent(&script, "GET /x.git/info/refs"));
-    assert_true(sent(&script, "X-Mine: 1\r\n"));
-    assert_false(sent(&script, "X-Path"));
+    assert_true(wire_sent(&script, "GET /x.git/info/refs"));
+    assert_true(wire_sent(&script, "X-Mine: 1\r\n"));
+    assert_false(wire_sent(&script, "X-Path"));
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
 }
 
@@ -263,7 +243,7 @@ static void http__redirects_refused(void **state)
     redirect_to("http://-x/y" TAIL, "", &script, -EINVAL, "'-'");
     redirect_to("/x.git" TAIL, "", &script, -EIO, "HTTP 302"); /* in circles */
     assert_true(script.connections <= 11);
-    peer_config(dir, "[http]\n\tfollowRedirects = false\n");
+    peer_config(peer_dir, "[http]\n\tfollowRedirects = false\n");
     redirect_to("http://127.0.0.1:1/x" TAIL, "", &script, -EIO, "followRedirects");
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
 }
@@ -271,9 +251,7 @@ static void http__redirects_refused(void **state)
 /* To another port: the new address is kept for what follows, and nothing secret goes there. */
 static void http__redirect_to_another_port(void **state)
 {
-    static const struct peer_step target_steps[] = {
-        GET, SAY(GET_OK), POST,
-        SAY("HTTP/1.1 200 OK\r\n" PACK_TYPE "Content-Length: 26\r\n\r\n" PACK), CLOSE};
+    static const struct peer_step target_steps[] = {GET, SAY(GET_OK), POST, SAY(PACK_OK), CLOSE};
     struct peer_script script, target;
     struct trove__session_stats stats;
     char answer[512], url[256];
@@ -281,8 +259,10 @@ static void http__redirect_to_another_port(void **state)
     struct trove_error err;
 
     (void)state;
-    peer_shell("printf '127.0.0.1\\tFALSE\\t/\\tFALSE\\t0\\tbiscuit\\tsecret\\n' >%s/cookies", dir);
-    peer_config(dir, "[http]\n\textraHeader = X-Secret: 1\n\tcookieFile = %s/cookies\n", dir);
+    peer_shell("printf '127.0.0.1\\tFALSE\\t/\\tFALSE\\t0\\tbiscuit\\tsecret\\n' >%s/cookies",
+               peer_dir);
+    peer_config(peer_dir, "[http]\n\textraHeader = X-Secret: 1\n\tcookieFile = %s/cookies\n",
+                peer_dir);
     peer_script_start(&target, target_steps);
     steps[1].size = (size_t)snprintf(answer, sizeof(answer),
                                      "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:%u/new" TAIL
@@ -294,10 +274,10 @@ static void http__redirect_to_another_port(void **state)
         fail_msg("%s", err.message);
     peer_script_stop(&script);
     peer_script_stop(&target);
-    assert_true(sent(&script, "X-Secret") && sent(&script, "Cookie: biscuit=secret"));
-    assert_true(sent(&target, "POST /new/git-upload-pack"));
-    assert_false(sent(&target, "X-Secret") || sent(&target, "Authorization") ||
-                 sent(&target, "Cookie"));
+    assert_true(wire_sent(&script, "X-Secret") && wire_sent(&script, "Cookie: biscuit=secret"));
+    assert_true(wire_sent(&target, "POST /new/git-upload-pack"));
+    assert_false(wire_sent(&target, "X-Secret") || wire_sent(&target, "Authorization") ||
+                 wire_sent(&target, "Cookie"));
     assert_int_equal(stats.round_trips, 3);
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
 }
@@ -317,7 +297,7 @@ static void http__redirect_to_one_who_asks(void **state)
     snprintf(location, sizeof(location), "http://a:b@127.0.0.1:%u/x" TAIL, target.port);
     redirect_to(location, "me:s3cret@", &script, -EACCES, "name and password");
     peer_script_stop(&target);
-    assert_false(sent(&target, "Authorization"));
+    assert_false(wire_sent(&target, "Authorization"));
     assert_int_equal(target.connections, 1);
 }
 
@@ -368,7 +348,7 @@ static void http__names_and_passwords(void **state)
     char *said;
 
     (void)state;
-    peer_start(&peer, "http --auth me:s3cret", dir);
+    peer_start(&peer, "http --auth me:s3cret", peer_dir);
     snprintf(url, sizeof(url), "%sone.git", peer.url);
     assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), -EACCES);
     assert_non_null(strstr(err.message, "credential helper"));
@@ -382,9 +362,9 @@ static void http__names_and_passwords(void **state)
     assert_null(strstr(err.message, "wr0ng"));
 
     /* A helper that logs what it is told. */
-    snprintf(log, sizeof(log), "%s/log", dir);
+    snprintf(log, sizeof(log), "%s/log", peer_dir);
     for (int good = 0; good < 2; good++) {
-        peer_config(dir,
+        peer_config(peer_dir,
                     "[credential]\n\thelper = \"!f() { cat >>'%s'; echo \\\"--$1\\\" >>'%s';"
                     " test $1 = get && echo username=me && echo password=%s; }; f\"\n",
                     log, log, good ? "s3cret" : "wr0ng");
@@ -404,8 +384,8 @@ static void http__names_and_passwords(void **state)
     }
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
 
-    peer_shell("printf 'machine 127.0.0.1 login me password s3cret\\n' >'%s/.netrc'", dir);
-    setenv("HOME", dir, 1);
+    peer_shell("printf 'machine 127.0.0.1 login me password s3cret\\n' >'%s/.netrc'", peer_dir);
+    setenv("HOME", peer_dir, 1);
     if (trove__session_open(url, &options, NULL, &session, &err) != 0)
         fail_msg("%s", err.message);
     trove__session_close(session);
@@ -422,12 +402,12 @@ static void check_host(const char *address, const char *told)
 
     assert_int_equal(trove__url_parse(address, &address_parts, &err), 0);
     trove__io_begin(&io, NULL, 0, 0);
-    peer_shell("rm -f '%s/told'", dir);
+    peer_shell("rm -f '%s/told'", peer_dir);
     assert_int_equal(trove__credential_fill(&address_parts, &io, &credential, &err), 0);
     assert_string_equal(credential.password, "p");
     trove__credential_clear(&credential);
     trove__url_clear(&address_parts);
-    said = peer_output("grep ^host= '%s/told'", dir);
+    said = peer_output("grep ^host= '%s/told'", peer_dir);
     assert_string_equal(said, told);
     free(said);
 }
@@ -436,10 +416,10 @@ static void check_host(const char *address, const char *told)
 static void http__helpers_hear_the_host_as_written(void **state)
 {
     (void)state;
-    peer_config(dir,
+    peer_config(peer_dir,
                 "[credential]\n\thelper = \"!f() { cat >>'%s/told'; echo username=me; echo "
                 "password=p; }; f\"\n",
-                dir);
+                peer_dir);
     check_host("https://example.com/x.git", "host=example.com");
     check_host("http://example.com:81/x.git", "host=example.com:81");
     check_host("https://[::1]/x.git", "host=[::1]");
@@ -455,35 +435,19 @@ static void http__certificates(void **state)
     char url[1024];
 
     (void)state;
-    peer_start(&peer, "http --tls", dir);
+    peer_start(&peer, "http --tls", peer_dir);
     snprintf(url, sizeof(url), "%sone.git", peer.url);
     assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), -EIO);
     assert_non_null(strstr(err.message, "certificate"));
-    peer_config(dir, "[http \"%s\"]\n\tsslCAInfo = %s\n", peer.url, peer.ca);
+    peer_config(peer_dir, "[http \"%s\"]\n\tsslCAInfo = %s\n", peer.url, peer.ca);
     if (trove__session_open(url, &options, NULL, &session, &err) != 0)
         fail_msg("%s", err.message);
     trove__session_close(session);
-    peer_config(dir, "[http]\n\tsslVerify = false\n");
+    peer_config(peer_dir, "[http]\n\tsslVerify = false\n");
     assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), 0);
     trove__session_close(session);
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
     peer_stop(&peer);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    dir = peer_make_dir();
-    peer_make_repository(dir, "one.git", "sha1");
-    peer_isolate();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    peer_remove_dir(dir);
-    return 0;
 }
 
 int main(void)
@@ -503,5 +467,5 @@ int main(void)
         cmocka_unit_test(http__certificates),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, peer_set_up_repository, peer_tear_down);
 }

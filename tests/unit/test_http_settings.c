@@ -4,36 +4,16 @@
  * speed; and a server that asks to come back later is asked three times more and no oftener.
  * Method: servers on loopback that play a script, as the proxy or as the server, and remember what they were sent.
  */
-#include "peer.h"
+#include "wire.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <trove/trove.h>
 
-#define CAPS "000eversion 2\n000cls-refs\n0019fetch=shallow filter\n0000"
-#define GET_OK                                                                                     \
-    "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"             \
-    "Content-Length: 55\r\n\r\n" CAPS
-#define REFS_OK                                                                                    \
-    "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\n"                    \
-    "Content-Length: 4\r\n\r\n0000"
-#define GET AFTER("\r\n\r\n")
+#define REFS_OK "HTTP/1.1 200 OK\r\n" PACK_TYPE "Content-Length: 4\r\n\r\n0000"
 #define LS_REFS AFTER("symrefs\n0000")
 #define BUSY "HTTP/1.1 429 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
-
-static char *dir;
-
-static bool sent(const struct peer_script *script, const char *text)
-{
-    return memmem(script->request, script->request_size, text, strlen(text)) != NULL;
-}
-
-static int no_ref(void *context, const struct trove_git_ref *ref)
-{
-    (void)context, (void)ref;
-    return 0;
-}
 
 /* A GET and a POST. */
 static int talk(const char *url, const struct trove_until *until, struct trove_error *err)
@@ -44,7 +24,7 @@ static int talk(const char *url, const struct trove_until *until, struct trove_e
     memset(err, 0, sizeof(*err));
     result = trove_git_open(url, NULL, until, &git, err);
     if (result == 0)
-        result = trove_git_refs(git, NULL, no_ref, NULL, until, err);
+        result = trove_git_refs(git, NULL, wire_no_ref, NULL, until, err);
     trove_git_close(git);
     return result;
 }
@@ -87,11 +67,11 @@ static void settings__a_proxy(void **state)
         if (variables[i] != NULL)
             set_proxy(variables[i], "", proxy.port);
         else
-            peer_config(dir, "[http]\n\tproxy = http://127.0.0.1:%u\n", proxy.port);
+            peer_config(peer_dir, "[http]\n\tproxy = http://127.0.0.1:%u\n", proxy.port);
         if (talk("http://repository.invalid/x.git", NULL, &err) != 0)
             fail_msg("%s", err.message);
         peer_script_stop(&proxy);
-        assert_true(sent(&proxy, "POST http://repository.invalid/x.git/git-upload-pack "));
+        assert_true(wire_sent(&proxy, "POST http://repository.invalid/x.git/git-upload-pack "));
         if (variables[i] != NULL)
             unsetenv(variables[i]);
     }
@@ -110,11 +90,11 @@ static void settings__not_that_proxy(void **state)
     set_proxy("http_proxy", "", proxy.port);
     setenv("no_proxy", "elsewhere.invalid,127.0.0.1", 1);
     assert_int_equal(talk_to(whole, &server, &err), 0);
-    assert_true(sent(&server, "POST /x.git/git-upload-pack "));
+    assert_true(wire_sent(&server, "POST /x.git/git-upload-pack "));
     setenv("no_proxy", "", 1);
 
     peer_script_start(&server, whole);
-    peer_config(dir, "[http]\n\tproxy = http://127.0.0.1:%u\n", server.port);
+    peer_config(peer_dir, "[http]\n\tproxy = http://127.0.0.1:%u\n", server.port);
     assert_int_equal(talk("http://repository.invalid/x.git", NULL, &err), 0);
     peer_script_stop(&server);
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
@@ -140,8 +120,8 @@ static void settings__a_proxy_that_asks(void **state)
     if (talk("http://repository.invalid/x.git", NULL, &err) != 0)
         fail_msg("%s", err.message);
     peer_script_stop(&proxy);
-    assert_true(sent(&proxy, "Proxy-Authorization: Basic bWU6czNjcmV0\r\n"));
-    assert_false(sent(&proxy, "\r\nAuthorization"));
+    assert_true(wire_sent(&proxy, "Proxy-Authorization: Basic bWU6czNjcmV0\r\n"));
+    assert_false(wire_sent(&proxy, "\r\nAuthorization"));
 
     peer_script_start(&proxy, refuses);
     set_proxy("http_proxy", "me:s3cret@", proxy.port);
@@ -163,7 +143,7 @@ static void settings__low_speed(void **state)
     struct trove_error err;
 
     (void)state;
-    peer_config(dir, "[http]\n\tlowSpeedLimit = 12345\n\tlowSpeedTime = 1\n");
+    peer_config(peer_dir, "[http]\n\tlowSpeedLimit = 12345\n\tlowSpeedTime = 1\n");
     assert_int_equal(talk_to(drips, &script, &err), -ETIMEDOUT);
     if (strstr(err.message, "12345 bytes a second for 1 seconds") == NULL)
         fail_msg("%s", err.message);
@@ -237,19 +217,10 @@ static int set_up(void **state)
 {
     static const char *const proxies[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
 
-    (void)state;
-    peer_isolate();
+    peer_set_up(state);
     setenv("no_proxy", "", 1);
     for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++)
         unsetenv(proxies[i]);
-    dir = peer_make_dir();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    peer_remove_dir(dir);
     return 0;
 }
 
@@ -264,5 +235,5 @@ int main(void)
         cmocka_unit_test(settings__busy_within_the_deadline),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, peer_tear_down);
 }

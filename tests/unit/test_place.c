@@ -16,13 +16,8 @@ static char *top; /* w: a work tree; b.git: bare; plain: nothing of git's */
 
 static int set_up(void **state)
 {
-    char *dir;
-
-    (void)state;
-    peer_isolate();
-    dir = peer_make_dir();
-    top = realpath(dir, NULL);
-    free(dir);
+    peer_set_up(state);
+    top = realpath(peer_dir, NULL);
     peer_shell("cd '%s'; git init -q w; mkdir -p 'w/a/b c' \"w/$(printf 'new\\nline')/x\" plain;"
                "git init -q --bare b.git; ln -s w/a link; touch plain/file",
                top);
@@ -31,9 +26,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    (void)state;
-    peer_remove_dir(top);
-    return 0;
+    free(top);
+    return peer_tear_down(state);
 }
 
 /* FOLDER is below the top. PREFIX NULL: it has no place. */

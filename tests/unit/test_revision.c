@@ -10,14 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *root;
-
 static int make_repositories(void **state)
 {
-    (void)state;
-    root = peer_make_dir();
-    source_peer_make(root, "r.git", "sha1");
-    source_peer_make(root, "r256.git", "sha256");
+    peer_set_up(state);
+    source_peer_make(peer_dir, "r.git", "sha1");
+    source_peer_make(peer_dir, "r256.git", "sha256");
     peer_shell(
         "cd '%s'; git init -q --bare -b trunk empty.git; git clone -q --bare r.git detached.git;"
         "git -C detached.git update-ref --no-deref HEAD HEAD~3;"
@@ -25,14 +22,7 @@ static int make_repositories(void **state)
         "tree=$(git mktree </dev/null); id=;"
         "for i in $(seq 300); do id=$(echo $i | git commit-tree ${id:+-p $id} $tree); done;"
         "git update-ref refs/heads/master $id",
-        root);
-    return 0;
-}
-
-static int remove_repositories(void **state)
-{
-    (void)state;
-    peer_remove_dir(root);
+        peer_dir);
     return 0;
 }
 
@@ -180,7 +170,7 @@ static void compare_all(const char *name)
     struct source_peer peer;
     char path[300];
 
-    snprintf(path, sizeof(path), "%s/%s", root, name);
+    snprintf(path, sizeof(path), "%s/%s", peer_dir, name);
     source_peer_open(&peer, path, NULL);
     for (size_t i = 0; i < sizeof(revisions) / sizeof(revisions[0]); i++)
         compare(&peer, path, revisions[i]);
@@ -205,7 +195,7 @@ static void revision__full_ids(void **state)
     char *id;
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/r.git", root);
+    snprintf(path, sizeof(path), "%s/r.git", peer_dir);
     source_peer_open(&peer, path, NULL);
     id = peer_output("git -C '%s' rev-parse HEAD~1", path);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -229,7 +219,7 @@ static void revision__what_cannot_be_answered_remotely(void **state)
     char path[300], *short_id;
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/r.git", root);
+    snprintf(path, sizeof(path), "%s/r.git", peer_dir);
     source_peer_open(&peer, path, NULL);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         err.message[0] = '\0';
@@ -254,7 +244,7 @@ static void revision__what_is_known_beside_the_id(void **state)
     char path[300];
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/r.git", root);
+    snprintf(path, sizeof(path), "%s/r.git", peer_dir);
     source_peer_open(&peer, path, NULL);
     source_peer_wants(peer.algo, TROVE_ANY, &wants, "git -C '%s' rev-parse v1^{}", path);
     assert_int_equal(resolve(&peer, "HEAD", &head, &err), 0);
@@ -290,7 +280,7 @@ static void revision__a_long_way_back_is_one_request(void **state)
     char path[300];
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/long.git", root);
+    snprintf(path, sizeof(path), "%s/long.git", peer_dir);
     source_peer_open(&peer, path, NULL);
     compare(&peer, path, "master~200");
     assert_int_equal(source_peer_requests(&peer), 1);
@@ -312,5 +302,5 @@ int main(void)
         cmocka_unit_test(revision__a_long_way_back_is_one_request),
     };
 
-    return cmocka_run_group_tests(tests, make_repositories, remove_repositories);
+    return cmocka_run_group_tests(tests, make_repositories, peer_tear_down);
 }

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *root;
-
 static const struct trove__session_options options = {.low_speed_bytes = 1000,
                                                       .low_speed_seconds = 30};
 
@@ -69,7 +67,7 @@ static int write_pack(void *context, const void *bytes, size_t size, struct trov
 
 static struct trove_oid oid_of(const char *name, const char *revision, enum trove_algo algo)
 {
-    char *hex = peer_output("git -C '%s/%s' rev-parse '%s'", root, name, revision);
+    char *hex = peer_output("git -C '%s/%s' rev-parse '%s'", peer_dir, name, revision);
     struct trove_oid id;
 
     assert_int_equal(trove_oid_from_hex(algo, hex, strlen(hex), &id), 0);
@@ -87,14 +85,14 @@ static unsigned fetch_count(struct trove__session *session, const struct trove__
     char *count;
     unsigned result;
 
-    snprintf(path, sizeof(path), "%s/out.pack", root);
+    snprintf(path, sizeof(path), "%s/out.pack", peer_dir);
     events.context = fopen(path, "we");
     if (trove__session_fetch(session, args, &events, NULL, NULL, NULL, &err) != 0)
         fail_msg("%s", err.message);
     fclose(events.context);
     count = peer_output("cd '%s' && git index-pack --object-format=%s out.pack >/dev/null &&"
                         " git show-index --object-format=%s <out.idx | wc -l",
-                        root, format, format);
+                        peer_dir, format, format);
     result = (unsigned)atoi(count);
     free(count);
     return result;
@@ -116,7 +114,7 @@ static void converse(const char *url, const char *name, enum trove_algo algo)
     list = list_refs(session, NULL);
     expected = peer_output("cd '%s/%s'; printf '%%s HEAD refs/heads/main\\n' $(git rev-parse HEAD);"
                            "git for-each-ref --format='%%(objectname) %%(refname) %%(*objectname)'",
-                           root, name);
+                           peer_dir, name);
     strcat(expected, "\n");
     assert_string_equal(list.text, expected);
     free(expected);
@@ -124,7 +122,7 @@ static void converse(const char *url, const char *name, enum trove_algo algo)
     assert_null(strstr(list.text, "refs/heads/side"));
     assert_non_null(strstr(list.text, "refs/tags/v1"));
 
-    expected = peer_output("git -C '%s/%s' rev-list --objects HEAD | wc -l", root, name);
+    expected = peer_output("git -C '%s/%s' rev-list --objects HEAD | wc -l", peer_dir, name);
     assert_int_equal(fetch_count(session, &args), atoi(expected));
     free(expected);
     args.depth = 1;
@@ -175,7 +173,7 @@ static void session__path(void **state)
     char prefix[512];
 
     (void)state;
-    snprintf(prefix, sizeof(prefix), "%s/", root);
+    snprintf(prefix, sizeof(prefix), "%s/", peer_dir);
     every_format(prefix);
 }
 
@@ -184,7 +182,7 @@ static void session__file_url(void **state)
     char prefix[512];
 
     (void)state;
-    snprintf(prefix, sizeof(prefix), "file://%s/", root);
+    snprintf(prefix, sizeof(prefix), "file://%s/", peer_dir);
     every_format(prefix);
 }
 
@@ -193,7 +191,7 @@ static void session__git_daemon(void **state)
     struct peer peer;
 
     (void)state;
-    peer_start(&peer, "git", root);
+    peer_start(&peer, "git", peer_dir);
     every_format(peer.url);
     peer_stop(&peer);
 }
@@ -203,7 +201,7 @@ static void session__http(void **state)
     struct peer peer;
 
     (void)state;
-    peer_start(&peer, "http", root);
+    peer_start(&peer, "http", peer_dir);
     every_format(peer.url);
     peer_stop(&peer);
 }
@@ -213,7 +211,7 @@ static void session__https(void **state)
     struct peer peer;
 
     (void)state;
-    peer_start(&peer, "http --tls", root);
+    peer_start(&peer, "http --tls", peer_dir);
     setenv("GIT_SSL_CAINFO", peer.ca, 1);
     every_format(peer.url);
     unsetenv("GIT_SSL_CAINFO");
@@ -225,7 +223,7 @@ static void session__ssh(void **state)
     struct peer peer;
 
     (void)state;
-    peer_start(&peer, "ssh", root);
+    peer_start(&peer, "ssh", peer_dir);
     setenv("GIT_SSH_COMMAND", peer.ssh, 1);
     every_format(peer.url);
     unsetenv("GIT_SSH_COMMAND");
@@ -234,18 +232,8 @@ static void session__ssh(void **state)
 
 static int set_up(void **state)
 {
-    (void)state;
-    peer_isolate();
-    root = peer_make_dir();
-    peer_make_repository(root, "one.git", "sha1");
-    peer_make_repository(root, "two.git", "sha256");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    peer_remove_dir(root);
+    peer_set_up_repository(state);
+    peer_make_repository(peer_dir, "two.git", "sha256");
     return 0;
 }
 
@@ -257,5 +245,5 @@ int main(void)
         cmocka_unit_test(session__https),      cmocka_unit_test(session__ssh),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, peer_tear_down);
 }

@@ -8,8 +8,8 @@
  */
 #include "fetch/pktline.h"
 #include "fetch/session.h"
-#include "peer.h"
 #include "replay_peer.h"
+#include "wire.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,18 +20,12 @@
 #include <unistd.h>
 
 #define A "1111111111111111111111111111111111111111"
-#define CAPS "000eversion 2\n0006x\n000cls-refs\n0019fetch=shallow filter\n0000"
 #define REF "0041" A " refs/heads/mainmain\n"
 #define HEADER "000dpackfile\n"
 #define KEEPALIVE "0005\1"
 #define PROGRESS "000c\2so far\n"
 #define PACK_START "0009\1PACK"
-#define HTTP_GET                                                                                   \
-    "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"             \
-    "Content-Length: 61\r\n\r\n" CAPS
-#define HTTP_POST                                                                                  \
-    "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\n"                    \
-    "Content-Length: 100000\r\n\r\n"
+#define HTTP_POST "HTTP/1.1 200 OK\r\n" PACK_TYPE "Content-Length: 100000\r\n\r\n"
 
 static const struct {
     const char *name, *scheme;
@@ -66,15 +60,13 @@ static const struct {
       SAY("HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n"
           "000eversion 2\n"),
       DRIP("0006x\n")}},
-    {"http: no pack", "http", {AFTER("\r\n\r\n"), SAY(HTTP_GET), AFTER("done\n0000"), HANG}},
+    {"http: no pack", "http", {AFTER("\r\n\r\n"), SAY(GET_OK), AFTER("done\n0000"), HANG}},
     {"http: keepalives",
      "http",
-     {AFTER("\r\n\r\n"), SAY(HTTP_GET), AFTER("done\n0000"), SAY(HTTP_POST HEADER),
-      DRIP(KEEPALIVE)}},
+     {AFTER("\r\n\r\n"), SAY(GET_OK), AFTER("done\n0000"), SAY(HTTP_POST HEADER), DRIP(KEEPALIVE)}},
     {"http: mid pack",
      "http",
-     {AFTER("\r\n\r\n"), SAY(HTTP_GET), AFTER("done\n0000"), SAY(HTTP_POST HEADER PACK_START),
-      HANG}},
+     {AFTER("\r\n\r\n"), SAY(GET_OK), AFTER("done\n0000"), SAY(HTTP_POST HEADER PACK_START), HANG}},
     {"https: no handshake", "https", {HANG}},
     {"https: handshake drips", "https", {DRIP("\x16\x03\x03\x3f\xff\x02")}},
     {"ssh: no capabilities", "ssh", {HANG}},
@@ -99,18 +91,6 @@ struct run {
     struct trove_error err;
 };
 
-static int no_ref(void *context, const struct trove_git_ref *ref)
-{
-    (void)context, (void)ref;
-    return 0;
-}
-
-static int no_pack(void *context, const void *bytes, size_t size, struct trove_error *err)
-{
-    (void)context, (void)bytes, (void)size, (void)err;
-    return 0;
-}
-
 static void on_progress(void *context, const char *text, size_t size)
 {
     struct run *run = context;
@@ -127,12 +107,13 @@ static void *run_case(void *argument)
     const struct trove_oid id = {{1}};
     const struct trove__fetch_args args = {.wants = &id, .want_count = 1, .progress = true};
     const struct trove__fetch_events events = {
-        .context = run, .pack = no_pack, .progress = on_progress};
+        .context = run, .pack = wire_no_pack, .progress = on_progress};
     int64_t start = trove_now_ns();
 
     run->result = trove__session_open(run->url, &run->options, &run->until, &session, &run->err);
     if (run->result == 0 && strstr(cases[run->number].name, "refs") != NULL)
-        run->result = trove__session_ls_refs(session, NULL, no_ref, NULL, &run->until, &run->err);
+        run->result =
+            trove__session_ls_refs(session, NULL, wire_no_ref, NULL, &run->until, &run->err);
     else if (run->result == 0)
         run->result =
             trove__session_fetch(session, &args, &events, &run->until, NULL, NULL, &run->err);
@@ -211,32 +192,48 @@ static void stall__cancelled(void **state)
     }
 }
 
+/* A socket of our own on loopback, that does not listen yet. */
+static int bound_socket(struct sockaddr_in *ret_address)
+{
+    socklen_t length = sizeof(*ret_address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    *ret_address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(fd, (struct sockaddr *)ret_address, length), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)ret_address, &length), 0);
+    return fd;
+}
+
+/* No session with ADDRESS, where fewer than 1000 bytes a second are too slow after SECONDS; why has WORDS, or if
+ * that is NULL the address. */
+static void open_fails(const char *scheme, const struct sockaddr_in *address, uint32_t seconds,
+                       int code, const char *words)
+{
+    const struct trove__session_options options = {1000, seconds};
+    struct trove__session *session = NULL;
+    struct trove_error err = {0};
+    char url[64];
+
+    snprintf(url, sizeof(url), "%s://127.0.0.1:%u/x", scheme, ntohs(address->sin_port));
+    assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), code);
+    assert_non_null(strstr(err.message, words != NULL ? words : url));
+}
+
 /* A listener whose queue is full lets no connection through: the connecting itself hangs. */
 static void stall__connecting(void **state)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(address);
-    int listener = socket(AF_INET, SOCK_STREAM, 0), fill[8];
-    const struct trove__session_options options = {1000, 1};
+    struct sockaddr_in address;
+    int listener = bound_socket(&address), fill[8];
 
     (void)state;
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
     assert_int_equal(listen(listener, 0), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
     for (int i = 0; i < 8; i++) {
         fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        (void)connect(fill[i], (struct sockaddr *)&address, length);
+        (void)connect(fill[i], (struct sockaddr *)&address, sizeof(address));
     }
-    for (int i = 0; i < 2; i++) {
-        struct trove__session *session = NULL;
-        struct trove_error err = {0};
-        char url[64];
-
-        snprintf(url, sizeof(url), "%s://127.0.0.1:%u/x", i == 0 ? "git" : "http",
-                 ntohs(address.sin_port));
-        assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), -ETIMEDOUT);
-        assert_non_null(strstr(err.message, "too slow"));
-    }
+    open_fails("git", &address, 1, -ETIMEDOUT, "too slow");
+    open_fails("http", &address, 1, -ETIMEDOUT, "too slow");
     for (int i = 0; i < 8; i++)
         close(fill[i]);
     close(listener);
@@ -245,24 +242,12 @@ static void stall__connecting(void **state)
 /* A socket that is bound and does not listen: its port refuses, and nobody else can take it. */
 static void stall__nobody_there(void **state)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const struct trove__session_options options = {1000, 30};
-    socklen_t length = sizeof(address);
-    int silent = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address;
+    int silent = bound_socket(&address);
 
     (void)state;
-    assert_int_equal(bind(silent, (struct sockaddr *)&address, length), 0);
-    assert_int_equal(getsockname(silent, (struct sockaddr *)&address, &length), 0);
-    for (int i = 0; i < 2; i++) {
-        struct trove__session *session = NULL;
-        struct trove_error err = {0};
-        char url[64];
-
-        snprintf(url, sizeof(url), "%s://127.0.0.1:%u/x", i == 0 ? "git" : "http",
-                 ntohs(address.sin_port));
-        assert_int_equal(trove__session_open(url, &options, NULL, &session, &err), -ECONNREFUSED);
-        assert_non_null(strstr(err.message, url));
-    }
+    open_fails("git", &address, 30, -ECONNREFUSED, NULL);
+    open_fails("http", &address, 30, -ECONNREFUSED, NULL);
     close(silent);
 }
 
@@ -280,20 +265,13 @@ struct real_run {
     struct trove_error err;
 };
 
-static int count_pack(void *context, const void *bytes, size_t size, struct trove_error *err)
-{
-    (void)bytes, (void)err;
-    ((struct real_run *)context)->got += size;
-    return 0;
-}
-
 static void *run_real(void *argument)
 {
     struct real_run *run = argument;
     const struct trove__session_options options = {1000, run->low_speed_seconds};
     const struct trove_until until = trove_until_ms(run->timeout_ms, NULL);
     const struct trove__fetch_args args = {.wants = &run->id, .want_count = 1, .depth = 1};
-    const struct trove__fetch_events events = {.context = run, .pack = count_pack};
+    const struct trove__fetch_events events = {.context = &run->got, .pack = wire_count_pack};
     struct trove__session *session = NULL;
 
     run->result = trove__session_open(run->url, &options, NULL, &session, &run->err);

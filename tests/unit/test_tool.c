@@ -3,8 +3,8 @@
  * test_tool.c - the `trove` program itself: what each kind of search asks for, whether --stats tells the truth, limits
  * that end with status 128, servers it cannot speak to, and the progress bar.
  */
-#include "peer.h"
 #include "source_peer.h"
+#include "wire.h"
 #include <fcntl.h>
 #include <pty.h>
 #include <stdio.h>
@@ -16,33 +16,19 @@
 #include <trove/oid.h>
 #include <unistd.h>
 
-static char *root;
-static char program[512];
-static char url[256]; /* of the repository in ROOT */
+static char *program;
+static char url[256]; /* of the repository in peer_dir */
 
 static int set_up(void **state)
 {
-    char *exe = peer_output("readlink /proc/%d/exe", (int)getpid());
-
-    (void)state;
-    peer_isolate();
-    root = peer_make_dir();
-    source_peer_make(root, "r.git", "sha1");
-    snprintf(url, sizeof(url), "%s/r.git", root);
-    /* build/PRESET/tests/test_tool and build/PRESET/tools/trove */
-    snprintf(program, sizeof(program), "%.*s/../tools/trove", (int)(strrchr(exe, '/') - exe), exe);
-    free(exe);
-    return access(program, X_OK);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    peer_remove_dir(root);
+    peer_set_up(state);
+    source_peer_make(peer_dir, "r.git", "sha1");
+    snprintf(url, sizeof(url), "%s/r.git", peer_dir);
+    program = peer_program();
     return 0;
 }
 
-/* Runs trove with ARGUMENTS, words for a shell; streams are files in ROOT. Returns its exit status. */
+/* Runs trove with ARGUMENTS, words for a shell; streams are files in peer_dir. Returns its exit status. */
 static int run(const char *format, ...)
 {
     va_list args;
@@ -52,7 +38,8 @@ static int run(const char *format, ...)
     va_start(args, format);
     assert_true(vasprintf(&arguments, format, args) >= 0);
     va_end(args);
-    text = peer_output("cd '%s'; '%s' %s >out 2>err </dev/null; echo $?", root, program, arguments);
+    text = peer_output("cd '%s'; '%s' %s >out 2>err </dev/null; echo $?", peer_dir, program,
+                       arguments);
     status = atoi(text);
     free(text);
     free(arguments);
@@ -61,7 +48,7 @@ static int run(const char *format, ...)
 
 static void expect(int status, int expected, const char *words)
 {
-    char *err = peer_output("cat '%s/err'", root);
+    char *err = peer_output("cat '%s/err'", peer_dir);
 
     if (status != expected || strstr(err, words) == NULL)
         fail_msg("status %d instead of %d; '%s' is not in '%s'", status, expected, words, err);
@@ -71,7 +58,7 @@ static void expect(int status, int expected, const char *words)
 /* A figure of the JSON that the last run printed. */
 static unsigned long figure(const char *name)
 {
-    char *text = peer_output("grep -o '\"%s\":[0-9]*' '%s/err' | cut -d: -f2", name, root);
+    char *text = peer_output("grep -o '\"%s\":[0-9]*' '%s/err' | cut -d: -f2", name, peer_dir);
     unsigned long value = strtoul(text, NULL, 10);
 
     assert_true(text[0] != '\0');
@@ -152,7 +139,7 @@ static void tool__parts_are_smaller(void **state)
     peer_shell("cd '%s'; git init -q parts; cd parts; for d in $(seq 10); do mkdir d$d;"
                "  for f in $(seq 10); do seq ${d}0${f}00 ${d}0${f}99 >d$d/f$f; done; done;"
                "git add -A; git commit -qm parts",
-               root);
+               peer_dir);
     assert_int_equal(run("--stats=json -C parts grep -c 1 HEAD"), 0);
     whole = figure("bytes_fetched");
     assert_int_equal(run("--stats=json -C parts grep -c 1 HEAD -- d3"), 0);
@@ -185,23 +172,23 @@ static void tool__stats(void **state)
                        " phases = sum(s[k + \"_seconds\"] for k in"
                        " (\"connect\", \"refs\", \"wait\", \"pack\"));"
                        " print(0 < phases <= s[\"total_seconds\"], len(s))' '%s/err'",
-                       root);
+                       peer_dir);
     assert_int_equal(strncmp(json, "True", 4), 0);
     free(json);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        peer_shell("grep -q '\"%s\":[0-9]' '%s/err'", keys[i], root);
+        peer_shell("grep -q '\"%s\":[0-9]' '%s/err'", keys[i], peer_dir);
     /* The same as text, a line each, and nothing else there. */
     assert_int_equal(run("--stats -C '%s' grep -c one HEAD", url), 0);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        peer_shell("grep -q \"^$(echo %s | tr _ ' '): *[0-9]\" '%s/err'", keys[i], root);
-    peer_shell("! grep -v '^[a-z ]*: *[0-9.]*\\( (.* MiB)\\)\\?$' '%s/err'", root);
+        peer_shell("grep -q \"^$(echo %s | tr _ ' '): *[0-9]\" '%s/err'", keys[i], peer_dir);
+    peer_shell("! grep -v '^[a-z ]*: *[0-9.]*\\( (.* MiB)\\)\\?$' '%s/err'", peer_dir);
     /* Asked for twice, it comes once. */
     peer_shell(
         "cd '%s'; { git -C r.git rev-parse HEAD:README; git -C r.git rev-parse HEAD:README; } >in",
-        root);
+        peer_dir);
     seconds = peer_output("cd '%s'; '%s' --stats=json -C r.git cat-file --batch-check <in 2>err |"
                           " sort -u | wc -l",
-                          root, program);
+                          peer_dir, program);
     assert_string_equal(seconds, "1");
     free(seconds);
     assert_int_equal(figure("objects_fetched"), 1);
@@ -225,12 +212,12 @@ static void tool__all_ids(void **state)
                "  printf 'M 100644 :%%d d%%d/f%%d\\n' $i $((i %% 300)) $i; done; } >>../import;"
                "git fast-import --quiet <../import; git config gc.auto 0;"
                "git cat-file --batch-all-objects --batch-check='%%(objectname)' >../in",
-               root);
+               peer_dir);
     for (int i = 0; i < 2; i++) {
         equal = peer_output("cd '%s'; git -C many cat-file %s <in >theirs;"
                             "'%s' --stats=json -C many cat-file %s <in >out 2>err; echo $?;"
                             "cmp out theirs && wc -l <in",
-                            root, i == 0 ? "--batch" : "--batch-check", program,
+                            peer_dir, i == 0 ? "--batch" : "--batch-check", program,
                             i == 0 ? "--batch" : "--batch-check");
         assert_string_equal(equal, "0\n6302"); /* blobs, trees, a commit */
         free(equal);
@@ -241,7 +228,6 @@ static void tool__all_ids(void **state)
 
 /* --- limits ------------------------------------------------------------------------------------------------------ */
 
-#define CAPS "000eversion 2\n000cls-refs\n0019fetch=shallow filter\n0000"
 #define REFS                                                                                       \
     "0032"                                                                                         \
     "1111111111111111111111111111111111111111 HEAD\n0000"
@@ -282,7 +268,7 @@ static void tool__options(void **state)
         assert_int_equal(run("%s -C '%s' grep one", wrong[i], url), 129);
     assert_int_equal(run("--low-speed=0/0 -C '%s' grep -q one", url), 0);
     assert_int_equal(run("--low-speed 1/3600 --timeout 600 -C '%s' grep -q one", url), 0);
-    assert_int_equal(run("-C '%s/nothing' grep one", root), 128);
+    assert_int_equal(run("-C '%s/nothing' grep one", peer_dir), 128);
     assert_int_equal(run("grep one"), 129);
     assert_int_equal(run("-C '%s'", url), 129);
 }
@@ -302,10 +288,10 @@ static void tool__older_protocols(void **state)
 
     (void)state;
     /* A stock sshd: GIT_PROTOCOL does not come through. */
-    peer_start(&ssh, "ssh --no-protocol", root);
+    peer_start(&ssh, "ssh --no-protocol", peer_dir);
     setenv("GIT_SSH_COMMAND", ssh.ssh, 1);
     expect(run("-C '%sr.git' grep one", ssh.url), 128, "version 0");
-    peer_shell("grep -q 'AcceptEnv GIT_PROTOCOL' '%s/err'", root);
+    peer_shell("grep -q 'AcceptEnv GIT_PROTOCOL' '%s/err'", peer_dir);
     peer_stop(&ssh);
     setenv("GIT_SSH_VARIANT", "simple", 1);
     setenv("GIT_SSH_COMMAND", "f() { GIT_PROTOCOL=version=1 sh -c \"$2\"; }; f", 1);
@@ -339,17 +325,17 @@ static void tool__hostile_words(void **state)
 
         peer_script_start(&script, stages[i]);
         expect(run("-C git://127.0.0.1:%u/x grep one", script.port), 128, "evil");
-        peer_shell("! LC_ALL=C grep -q '[^ -~]' '%s/err'", root);
+        peer_shell("! LC_ALL=C grep -q '[^ -~]' '%s/err'", peer_dir);
         peer_script_stop(&script);
     }
     setenv("GIT_SSH_COMMAND", "printf '\\033[2Jevil\\233\\n' >&2; exit 7 #", 1);
     setenv("GIT_SSH_VARIANT", "simple", 1);
     expect(run("-C ssh://there/x grep one"), 128, "evil");
-    peer_shell("! LC_ALL=C grep -q '[^ -~]' '%s/err'", root);
+    peer_shell("! LC_ALL=C grep -q '[^ -~]' '%s/err'", peer_dir);
     setenv("GIT_SSH_COMMAND",
            "for i in $(seq 40); do echo banner $i; done >&2; echo the reason >&2; exit 7 #", 1);
     expect(run("-C ssh://there/x grep one"), 128, "the reason");
-    peer_shell("test $(wc -l <'%s/err') -le 20", root);
+    peer_shell("test $(wc -l <'%s/err') -le 20", peer_dir);
     setenv("GIT_SSH_COMMAND", "exit 7 #", 1);
     expect(run("-C ssh://there/x grep one"), 128, "ended with status 7");
     unsetenv("GIT_SSH_COMMAND");
@@ -367,11 +353,11 @@ static void tool__no_password_in_messages(void **state)
 
     (void)state;
     peer_shell("printf '[url \"%s/\"]\\n\\tinsteadOf = alias://me:s3cret@host/\\n' >'%s/alias'",
-               root, root);
+               peer_dir, peer_dir);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         setenv("GIT_CONFIG_GLOBAL", "alias", 1); /* of the folder that run() changes to */
         expect(run("--stats -C alias://me:s3cret@host/r.git %s", commands[i]), 128, "fatal: ");
-        peer_shell("! grep s3cret '%s/err'", root);
+        peer_shell("! grep s3cret '%s/err'", peer_dir);
     }
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
 }
@@ -392,14 +378,14 @@ static void tool__sizes_in_little_memory(void **state)
                "for i in $(seq 40); do printf '100644 blob %%s\\tf%%s\\n' $("
                "head -c 4000000 /dev/urandom | "
                "git -c core.compression=0 hash-object -w --stdin) $i; done | git mktree)",
-               root, root);
+               peer_dir, peer_dir);
     pid = fork();
     if (pid == 0) {
         char repository[256], out[256];
         int fd;
 
-        snprintf(repository, sizeof(repository), "%s/large.git", root);
-        snprintf(out, sizeof(out), "%s/out", root);
+        snprintf(repository, sizeof(repository), "%s/large.git", peer_dir);
+        snprintf(out, sizeof(out), "%s/out", peer_dir);
         fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         dup2(fd, STDOUT_FILENO);
         execl(program, "trove", "--max-bytes=16M", "-C", repository, "ls-tree", "-l", "t", NULL);
@@ -407,7 +393,7 @@ static void tool__sizes_in_little_memory(void **state)
     }
     assert_int_equal(wait4(pid, &status, 0, &used), pid);
     assert_int_equal(status, 0);
-    peer_shell("test $(grep -c ' 4000000\t' '%s/out') = 40", root);
+    peer_shell("test $(grep -c ' 4000000\t' '%s/out') = 40", peer_dir);
     assert_in_range(used.ru_maxrss, 1, 96 << 10); /* KiB; the blobs are 156 MiB */
 }
 
@@ -417,8 +403,8 @@ static void tool__attributes_that_are_no_file(void **state)
     (void)state;
     peer_shell("git clone -q '%s' '%s/tree' && cd '%s/tree' && rm -f .gitattributes && "
                "mkfifo .gitattributes",
-               url, root, root);
-    expect(run("-C '%s/tree' grep -q one HEAD", root), 0, "");
+               url, peer_dir, peer_dir);
+    expect(run("-C '%s/tree' grep -q one HEAD", peer_dir), 0, "");
 }
 
 /* --- progress ---------------------------------------------------------------------------------------------------- */
@@ -434,9 +420,9 @@ static pid_t start_gated(const char *name, int *ret_terminal)
         char gate[300], out[300];
         int fd;
 
-        snprintf(gate, sizeof(gate), "%s/%s", root, name);
+        snprintf(gate, sizeof(gate), "%s/%s", peer_dir, name);
         setenv("GATE", gate, 1);
-        snprintf(out, sizeof(out), "%s/%s.out", root, name);
+        snprintf(out, sizeof(out), "%s/%s.out", peer_dir, name);
         fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
         dup2(fd, STDOUT_FILENO);
         if (ret_terminal == NULL)
@@ -452,7 +438,7 @@ static int open_gate(const char *name)
 {
     char gate[300];
 
-    snprintf(gate, sizeof(gate), "%s/%s", root, name);
+    snprintf(gate, sizeof(gate), "%s/%s", peer_dir, name);
     return open(gate, O_WRONLY | O_CLOEXEC);
 }
 
@@ -483,8 +469,8 @@ static void tool__progress_only_on_a_terminal(void **state)
     peer_shell(
         "cd '%s'; mkfifo one two; printf '#!/bin/sh\\ncat \"$GATE\" >/dev/null\\nexec \"$@\"\\n' >hook;"
         "chmod +x hook; printf '[uploadpack]\\n\\tpackObjectsHook = %s/hook\\n' >config",
-        root, root);
-    snprintf(config, sizeof(config), "%s/config", root);
+        peer_dir, peer_dir);
+    snprintf(config, sizeof(config), "%s/config", peer_dir);
     setenv("GIT_CONFIG_GLOBAL", config, 1);
     file = start_gated("one", NULL);
     gates[0] = open_gate("one");
@@ -493,7 +479,7 @@ static void tool__progress_only_on_a_terminal(void **state)
     assert_true(gates[0] >= 0 && gates[1] >= 0);
     assert_true(see(terminal, "Fetching: ", seen, &used, sizeof(seen)));
     /* The requests that follow find the gate gone, and pass. */
-    peer_shell("cd '%s'; rm one two; : >one; : >two", root);
+    peer_shell("cd '%s'; rm one two; : >one; : >two", peer_dir);
     close(gates[0]);
     close(gates[1]);
     see(terminal, "never", seen, &used, sizeof(seen));
@@ -503,7 +489,7 @@ static void tool__progress_only_on_a_terminal(void **state)
     assert_int_equal(status, 0);
     assert_int_equal(waitpid(file, &status, 0), file);
     assert_int_equal(status, 0);
-    first = peer_output("cat '%s/one.out'", root);
+    first = peer_output("cat '%s/one.out'", peer_dir);
     assert_string_equal(first, "HEAD:README:1");
     free(first);
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
@@ -526,5 +512,5 @@ int main(void)
         cmocka_unit_test(tool__progress_only_on_a_terminal),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, peer_tear_down);
 }

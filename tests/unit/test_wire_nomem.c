@@ -6,40 +6,23 @@
  */
 #include "failing_allocator.h"
 #include "fetch/session.h"
-#include "peer.h"
+#include "wire.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CAPS "000eversion 2\n000cls-refs\n0019fetch=shallow filter\n0000"
-#define PACK "000dpackfile\n0009\1PACK0000"
-
-static char *dir;
-
-static int no_ref(void *context, const struct trove_git_ref *ref)
-{
-    (void)context, (void)ref;
-    return 0;
-}
-
-static int no_pack(void *context, const void *bytes, size_t size, struct trove_error *err)
-{
-    (void)context, (void)bytes, (void)size, (void)err;
-    return 0;
-}
-
 static int talk(const char *url, const struct trove_oid *id, bool refs, struct trove_error *err)
 {
     const struct trove__session_options options = {1000, 30};
     const struct trove__fetch_args args = {.wants = id, .want_count = 1, .depth = 1};
-    const struct trove__fetch_events events = {.pack = no_pack};
+    const struct trove__fetch_events events = {.pack = wire_no_pack};
     struct trove__session *session = NULL;
     int result = trove__session_open(url, &options, NULL, &session, err);
 
     if (result == 0 && refs)
-        result = trove__session_ls_refs(session, NULL, no_ref, NULL, NULL, err);
+        result = trove__session_ls_refs(session, NULL, wire_no_ref, NULL, NULL, err);
     if (result == 0)
         result = trove__session_fetch(session, &args, &events, NULL, NULL, NULL, err);
     trove__session_close(session);
@@ -67,14 +50,14 @@ static void fail_each(const char *url, const struct trove_oid *id, bool refs, un
 
 static void nomem__process(void **state)
 {
-    char url[256], *hex = peer_output("git -C '%s/one.git' rev-parse HEAD", dir), *left;
+    char url[256], *hex = peer_output("git -C '%s/one.git' rev-parse HEAD", peer_dir), *left;
     struct trove_oid id;
 
     (void)state;
     assert_int_equal(trove_oid_from_hex(TROVE_SHA1, hex, 40, &id), 0);
-    snprintf(url, sizeof(url), "%s/one.git", dir);
+    snprintf(url, sizeof(url), "%s/one.git", peer_dir);
     fail_each(url, &id, true, 8);
-    snprintf(url, sizeof(url), "file://%s/one.git", dir);
+    snprintf(url, sizeof(url), "file://%s/one.git", peer_dir);
     fail_each(url, &id, true, 10);
     left = peer_output("ps -o pid= --ppid %d -o comm= | grep -c git || :", (int)getpid());
     assert_string_equal(left, "0");
@@ -84,16 +67,10 @@ static void nomem__process(void **state)
 
 static void nomem__tcp_and_http(void **state)
 {
-    static const struct peer_step tcp[] = {
-        AFTER("version=2"), SAY(CAPS), AFTER("done\n0000"), SAY(PACK), {PEER_CLOSE, NULL, 0}};
-    static const struct peer_step http[] = {
-        AFTER("\r\n\r\n"),
-        SAY("HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
-            "Content-Length: 55\r\n\r\n" CAPS),
-        AFTER("done\n0000"),
-        SAY("HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\n"
-            "Content-Length: 26\r\n\r\n" PACK),
-        {PEER_CLOSE, NULL, 0}};
+    static const struct peer_step tcp[] = {AFTER("version=2"), SAY(CAPS), AFTER("done\n0000"),
+                                           SAY(PACK), CLOSE};
+    static const struct peer_step http[] = {GET, SAY(GET_OK), AFTER("done\n0000"), SAY(PACK_OK),
+                                            CLOSE};
     const struct trove_oid id = {{1}};
     struct peer_script script;
     char url[64];
@@ -109,18 +86,8 @@ static void nomem__tcp_and_http(void **state)
 
 static int set_up(void **state)
 {
-    (void)state;
-    peer_isolate();
-    dir = peer_make_dir();
-    peer_make_repository(dir, "one.git", "sha1");
+    peer_set_up_repository(state);
     return failing_allocator_install();
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    peer_remove_dir(dir);
-    return 0;
 }
 
 int main(void)
@@ -130,5 +97,5 @@ int main(void)
         cmocka_unit_test(nomem__tcp_and_http),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, peer_tear_down);
 }
