@@ -76,7 +76,7 @@ static int insert_in_window(struct trove *cache, struct trove_object *object, ui
     int r, tries = 0;
 
     do {
-        r = trove__table_insert(&cache->table, object, hash, ret_other);
+        r = trove__table_insert(&cache->table, object, hash, tries > 0, ret_other);
     } while (r == -ENOSPC && tries++ < DISPLACE_MAX &&
              trove__policy_displace(&cache->policy, hash));
     return r;

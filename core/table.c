@@ -21,6 +21,9 @@
  *   I6 level.count is at least the number of slots in use of the level: added before a slot is taken, taken off after it
  *      is cleared.
  *   I7 A settled level gets no new object. So its count only falls, and reads 0 only when it is empty for ever.
+ *   I8 While there are older levels, an insert leaves a quarter of the newest one's slots, all counted that has still to
+ *      come; but for one that made room itself, by an eviction. So a mover finds a place: were inserts to fill the last
+ *      level of a chain, what could not move would keep the chain as it is, and the table from ever growing again.
  *
  * ROLES     Any thread finds, inserts, removes and helps to move, inside sections. One thread at a time calls service.
  *
@@ -42,10 +45,10 @@
  *           again in strict order, which needs no mark (a plain loop, once: no retry). The mark stays as long as the
  *           level: two inserts of one id rarely meet, and a number that changes would cost each find a load before the
  *           lanes.
- *   insert  (1) find; found: done. (2) In the newest level take the first EMPTY slot of the window: pass counters of
- *           the buckets passed, level count, then compare-and-swap; lost: undo, back to (1). (3) Full fence, then scan
- *           for another word with the id. Later than mine: drop mine, the answer is the other. Earlier and not SEALED:
- *           drop that one. SEALED: its mover does this for it.
+ *   insert  (1) find; found: done. (2) In the newest level, unless it is promised to others (I8), take the first EMPTY slot
+ *           of the window: pass counters of the buckets passed, level count, then compare-and-swap; lost: undo, back to
+ *           (1). (3) Full fence, then scan for another word with the id. Later than mine: drop mine, the answer is the
+ *           other. Earlier and not SEALED: drop that one. SEALED: its mover does this for it.
  *           Two inserts of one id cannot both miss the other in (3): each scans after its fence what the other wrote
  *           before its own (E3). Both drop the earlier copy, whichever that is; the one compare-and-swap decides.
  *   remove  find the word by address in scan order (a moving object moves forward), compare-and-swap it to EMPTY.
@@ -308,8 +311,22 @@ static void wake_when_loaded(struct trove__table *table, struct trove__level *le
         table->host.wake(table->host.context);
 }
 
+/* I8: whether what is in LEVEL, the newest, and in the older ones, whose objects come here, fills three quarters of it. */
+static bool is_promised(struct trove__table *table, const struct trove__level *level)
+{
+    /* ACQUIRE [E6 head], [E2 publish-level]: pair with switch_head() and publish_level(). */
+    const struct trove__level *older = trove__load_acquire(&table->head);
+    uint64_t sum = 0;
+
+    if (older == level)
+        return false;
+    for (; older != NULL; older = trove__load_acquire(&older->next)) /* [E2 publish-level] */
+        sum += (uint64_t)trove__load_relaxed(&older->count);         /* RELAXED: a guess */
+    return sum * 4 > (level->mask + 1) * TROVE__SLOTS * 3;
+}
+
 int trove__table_insert(struct trove__table *table, struct trove_object *object, uint64_t hash,
-                        struct trove_object **ret_other)
+                        bool made_room, struct trove_object **ret_other)
 {
     struct trove_object *other;
     struct trove__place mine;
@@ -327,7 +344,9 @@ int trove__table_insert(struct trove__table *table, struct trove_object *object,
             return -EEXIST;
         }
         newest = trove__newest_level(table);
-        r = trove__place(newest, hash, trove__word_of(object, hash), &mine);
+        r = !made_room && is_promised(table, newest)
+                ? -ENOSPC
+                : trove__place(newest, hash, trove__word_of(object, hash), &mine);
         if (r == -ENOSPC && trove__grow(table, newest, false) == 0)
             r = -EAGAIN;
     } while (r == -EAGAIN);

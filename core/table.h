@@ -63,9 +63,10 @@ static inline uint64_t trove__table_hash(const struct trove__table *table, const
 /* OBJECT, complete, holds the cache's pin. Lock-free.
  * 0: inserted. -EEXIST: *RET_OTHER (rcu-borrow) has the id; OBJECT is not in the table and no reader has it.
  * 1: OBJECT was published for a moment and then lost to *RET_OTHER, which has the id: the table has unlinked it, or
- * somebody else has. -ENOSPC: no slot and no growth. -ENOMEM: an address that does not fit a slot. */
+ * somebody else has. -ENOSPC: no slot and no growth; MADE_ROOM: an object was evicted since, to be replaced by this one.
+ * -ENOMEM: an address that does not fit a slot. */
 int trove__table_insert(struct trove__table *table, struct trove_object *object, uint64_t hash,
-                        struct trove_object **ret_other);
+                        bool made_room, struct trove_object **ret_other);
 
 /* Takes OBJECT out. Lock-free. 0: by this call, which now owns its retirement. -ENOENT: somebody else did.
  * -EBUSY: it is just being moved. */

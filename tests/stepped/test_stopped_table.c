@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OBJECTS 512
+#define OBJECTS 4096
 
 struct fixture {
     struct trove__budget budget;
@@ -109,7 +109,8 @@ static int insert(struct fixture *f, struct trove_object *object)
     int r;
 
     trove__section_enter();
-    r = trove__table_insert(&f->table, object, trove__table_hash(&f->table, object->id), &other);
+    r = trove__table_insert(&f->table, object, trove__table_hash(&f->table, object->id), false,
+                            &other);
     trove__section_leave();
     return r;
 }
@@ -376,6 +377,30 @@ static void stopped_table__growth_and_move(void **state)
     assert_true(runs > 500);
 }
 
+/* Goal: inserts that nobody moves after leave room for what has to move, and then the table grows on. Method: no service
+ * until an insert is refused; then service must leave one level that holds all, and inserts go on. */
+static void stopped_table__inserts_leave_room_for_moves(void **state)
+{
+    struct trove_object *refused;
+    struct fixture f;
+    uint32_t count = 0;
+
+    (void)state;
+    setup(&f, false);
+    while (insert(&f, refused = make_object(&f, count)) == 0)
+        count++;
+    assert_int_equal(trove__table_sizes(&f.table).levels, 3);
+    assert_true(count > 1000);
+    while (trove__table_service(&f.table))
+        ;
+    assert_int_equal(trove__table_sizes(&f.table).levels, 1);
+    assert_int_equal(trove__table_sizes(&f.table).entries, count);
+    for (uint32_t n = 0; n < count; n++)
+        assert_ptr_equal(find(&f, n), f.objects[n]);
+    assert_int_equal(insert(&f, refused), 0);
+    teardown(&f);
+}
+
 /* --- does the alarm ring? ----------------------------------------------------------------------------------------- */
 
 static atomic_uint spinlock;
@@ -424,6 +449,7 @@ int main(void)
         cmocka_unit_test(stopped_table__insert_of_the_same_id),
         cmocka_unit_test(stopped_table__remove),
         cmocka_unit_test(stopped_table__growth_and_move),
+        cmocka_unit_test(stopped_table__inserts_leave_room_for_moves),
         cmocka_unit_test(stopped_table__a_lock_is_caught),
     };
 
