@@ -58,7 +58,8 @@ static int choose(struct trove__gather *gather, enum trove__lane lane, int64_t n
     return best;
 }
 
-/* Moves nodes from LIST behind *TAIL until WORK holds its limit; returns the new tail. */
+/* Moves nodes from LIST behind *TAIL until WORK holds its limit of those that are still to be asked for; returns the new
+ * tail. The others count for nothing: what a fetch has brought meanwhile must not part what it has not. */
 static struct trove__gather_node **take_nodes(struct trove__pending *list, struct trove__work *work,
                                               struct trove__gather_node **tail)
 {
@@ -69,7 +70,7 @@ static struct trove__gather_node **take_nodes(struct trove__pending *list, struc
         node->next = NULL;
         *tail = node;
         tail = &node->next;
-        work->count++;
+        work->count += trove__flight_phase(node->flight) < TROVE__FLIGHT_SENT;
     }
     return tail;
 }
