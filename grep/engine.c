@@ -11,8 +11,9 @@
  *
  * WINDOW     Blobs that leave by id are asked for as far ahead as they fit into `window_bytes`. What a fetch brings comes
  *            whether it is asked for or not, and not in the order of the names; asked for, it is searched when it comes
- *            and need not stay in the cache. So there the window is as wide as it can be, and an answer that is far
- *            ahead and whose text cannot be kept is put off: the object is let go, and asked for again when it is near.
+ *            and need not stay in the cache. So there the window is as wide as it can be: the texts wait, in memory and
+ *            then in a file. An answer that is far ahead and whose text has no room there either is put off: the object
+ *            is let go, and asked for again when it is near.
  */
 #include "engine.h"
 #include "core/memory.h"
@@ -50,7 +51,7 @@ struct worker {
     struct trove__engine *engine;
     pthread_t thread;
     struct trove__grep_scratch *scratch;
-    struct trove__text text;
+    struct trove__ordered_answer answer;
 };
 
 struct trove__engine {
@@ -249,31 +250,28 @@ static void forget_later(void *context)
     trove__free(later);
 }
 
-static void fail(struct worker *worker, uint64_t number, int code, struct trove_error *err)
+static void fail(struct worker *worker, int code, struct trove_error *err)
 {
+    if (err->code == 0 && worker->answer.err.code < 0)
+        *err = worker->answer.err;
     if (err->code == 0)
         trove_error_set(err, code, "%s", trove_strerror(code));
-    trove__ordered_fail(worker->engine->ordered, number, err, worker);
+    trove__ordered_fail(&worker->answer, err, worker);
 }
 
 /* What was found in OBJECT cannot be kept until it is due. Its pin is consumed. */
-static void put_later(struct worker *worker, uint64_t number, struct trove_object *object,
-                      bool has_text)
+static void put_later(struct worker *worker, uint64_t number, struct trove_object *object)
 {
-    struct trove__engine *engine = worker->engine;
     struct trove_error err = {.code = 0};
     struct later *later = trove__malloc(sizeof(*later));
 
     if (later == NULL) {
         trove_unpin(object);
-        fail(worker, number, -ENOMEM, &err);
+        fail(worker, -ENOMEM, &err);
         return;
     }
     *later = (struct later){.number = number, .object = object};
-    if (has_text)
-        trove__ordered_put(engine->ordered, number, &worker->text, later, worker);
-    else
-        trove__ordered_put_later(engine->ordered, number, later, worker);
+    trove__ordered_put_later(&worker->answer, later, worker);
 }
 
 /* An object has come. Its pin is consumed. */
@@ -284,25 +282,21 @@ static void search_and_put(struct worker *worker, uint64_t number, struct trove_
     int r;
 
     note_size(engine, trove_object_size(object));
-    trove__text_reset(&worker->text);
-    r = search(worker, number, object, &worker->text, &err);
-    if (r < 0 && worker->text.failure != -EFBIG) {
+    r = search(worker, number, object, &worker->answer.text, &err);
+    if (r < 0 && !trove__ordered_is_cut(&worker->answer)) {
         trove_unpin(object);
-        fail(worker, number, r, &err);
-        return;
-    }
-    if (r == 1 && engine->first_hit_ends) {
+        fail(worker, r, &err);
+    } else if (r == 1 && engine->first_hit_ends) {
         trove_unpin(object);
         stop(engine, NULL);
-        return;
-    }
-    if (r >= 0 && trove__ordered_try_put(engine->ordered, number, &worker->text, worker)) {
+    } else if (r >= 0 && trove__ordered_try_put(&worker->answer, worker)) {
         trove_unpin(object);
     } else if (is_far(engine, number)) {
         trove_unpin(object);
+        trove__ordered_give_up(&worker->answer);
         put_off(engine, number);
     } else {
-        put_later(worker, number, object, r >= 0);
+        put_later(worker, number, object);
     }
 }
 
@@ -339,8 +333,9 @@ static void *work(void *context)
             stop(engine, &err);
             break;
         }
+        trove__ordered_begin(&worker->answer, result.tag);
         if (result.status < 0)
-            fail(worker, result.tag, result.status, &err);
+            fail(worker, result.status, &err);
         else
             search_and_put(worker, result.tag, result.object);
         ask_again(engine);
@@ -362,6 +357,8 @@ static int create_ordered(struct trove__engine *engine)
     struct trove__ordered_options options = {
         .window = WINDOW_MAX,
         .max_held = engine->options.held_bytes,
+        .text_limit = engine->options.held_bytes / 4,
+        .max_aside = engine->options.aside_bytes,
         .write = engine->options.write,
         .write_context = engine->options.write_context,
         .again = search_again,
@@ -384,8 +381,7 @@ static int start_worker(struct trove__engine *engine)
     if (r < 0)
         return r;
     worker->engine = engine;
-    /* A longer text is made when it is due. */
-    worker->text.limit = engine->options.held_bytes / 4;
+    trove__ordered_answer_init(engine->ordered, &worker->answer);
     if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
         trove__grep_scratch_destroy(worker->scratch);
         return -EAGAIN;
@@ -437,7 +433,7 @@ static void end_workers(struct trove__engine *engine)
     for (unsigned i = 0; i < engine->worker_count; i++) {
         pthread_join(engine->workers[i].thread, NULL);
         trove__grep_scratch_destroy(engine->workers[i].scratch);
-        trove__text_deinit(&engine->workers[i].text);
+        trove__ordered_answer_deinit(&engine->workers[i].answer);
     }
     engine->worker_count = 0;
     trove_stream_close(engine->stream);

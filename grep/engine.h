@@ -5,7 +5,8 @@
  *
  * ROLES   one thread begins, adds, ends; threads of the engine's own search.
  * LIMITS  the objects added by id and not yet done are few enough that, at the size that objects have been so far, they
- *         take `window_bytes`; texts that wait for earlier ones take `held_bytes`.
+ *         take `window_bytes`; texts that wait for earlier ones take `held_bytes` of memory, and `aside_bytes` of a
+ *         temporary file.
  */
 #ifndef TROVE_GREP_ENGINE_H
 #define TROVE_GREP_ENGINE_H
@@ -20,6 +21,7 @@ struct trove__engine_options {
     const struct trove__grep *grep;  /* borrow */
     unsigned threads;                /* 0: one a core */
     size_t window_bytes, held_bytes; /* 0: 16 MiB, 32 MiB */
+    uint64_t aside_bytes;            /* 0: no temporary file */
     /* For every call that blocks. The token is required: the engine cancels it when the search is over early (a first
      * hit that answers all, a failure), so that transfers under way end too. */
     struct trove_until until;

@@ -5,6 +5,8 @@
  * INVARIANTS I1 numbers below `head` have left, numbers from `next` on are not given out; next - head <= window.
  *            I2 only the thread that set `writing` touches `buffer` and calls write; the lock is not held meanwhile.
  *            I3 `held` is the memory of the texts in the slots.
+ *            I4 an open slot is its answerer's: it fills it without the lock, and answers it under the lock.
+ *            I5 a long text whose number is due is written while it is made: its answerer has set `writing`.
  */
 #include "ordered.h"
 #include "core/memory.h"
@@ -17,13 +19,15 @@ enum state { SLOT_FREE, SLOT_OPEN, SLOT_TEXT, SLOT_LATER, SLOT_FAILED };
 
 struct slot {
     enum state state;
-    struct trove__text text; /* SLOT_TEXT */
+    struct trove__aside_list aside; /* SLOT_TEXT, SLOT_FAILED: before the text */
+    struct trove__text text;
     void *later;             /* SLOT_LATER */
     struct trove_error *err; /* SLOT_FAILED; NULL when there was no memory for it */
 };
 
 struct trove__ordered {
     struct trove__ordered_options options;
+    struct trove__aside *aside;
     pthread_mutex_t lock; /* all below, but for the buffer */
     pthread_cond_t moved; /* head, stopped or writing changed */
     uint64_t head, next;
@@ -50,7 +54,8 @@ int trove__ordered_create(const struct trove__ordered_options *options, struct t
     if (ordered == NULL)
         return -ENOMEM;
     ordered->buffer = trove__malloc(BUFFER_BYTES);
-    if (ordered->buffer == NULL) {
+    if (ordered->buffer == NULL || trove__aside_create(options->max_aside, &ordered->aside) < 0) {
+        trove__free(ordered->buffer);
         trove__free(ordered);
         return -ENOMEM;
     }
@@ -62,6 +67,14 @@ int trove__ordered_create(const struct trove__ordered_options *options, struct t
     return 0;
 }
 
+static void deinit_slot(struct trove__ordered *ordered, struct slot *slot)
+{
+    trove__aside_drop(ordered->aside, &slot->aside);
+    trove__text_deinit(&slot->text);
+    trove__free(slot->err);
+    slot->err = NULL;
+}
+
 void trove__ordered_destroy(struct trove__ordered *ordered)
 {
     if (ordered == NULL)
@@ -70,9 +83,9 @@ void trove__ordered_destroy(struct trove__ordered *ordered)
         struct slot *slot = &ordered->slots[i];
         if (slot->state == SLOT_LATER)
             ordered->options.forget(slot->later);
-        trove__text_deinit(&slot->text);
-        trove__free(slot->err);
+        deinit_slot(ordered, slot);
     }
+    trove__aside_destroy(ordered->aside);
     pthread_cond_destroy(&ordered->moved);
     pthread_mutex_destroy(&ordered->lock);
     trove__free(ordered->buffer);
@@ -146,45 +159,74 @@ static int buffer_bytes(void *context, const void *bytes, size_t size)
     return 0;
 }
 
-static int write_text(struct trove__ordered *ordered, const struct trove__text *text,
-                      struct trove_error *err)
+/* Does not end the text: what it has shown is not noted. */
+static int write_piece(struct trove__ordered *ordered, const struct trove__aside_list *aside,
+                       const struct trove__text *text, struct trove_error *err)
 {
-    int r = trove__text_write(text, ordered->earlier, ordered->options.mark,
+    struct trove_error file_err = {.code = 0};
+    int r = trove__aside_write(ordered->aside, aside, ordered->earlier, ordered->options.mark,
+                               ordered->options.mark_size, buffer_bytes, ordered, &file_err);
+
+    if (file_err.code < 0)
+        return (*err = file_err).code;
+    if (r == 0)
+        r = trove__text_write(text, ordered->earlier, ordered->options.mark,
                               ordered->options.mark_size, buffer_bytes, ordered);
+    return r < 0 ? trove_error_set(err, r, "writing the output: %s", trove_strerror(r)) : 0;
+}
+
+static int write_text(struct trove__ordered *ordered, const struct trove__aside_list *aside,
+                      const struct trove__text *text, struct trove_error *err)
+{
+    int r = write_piece(ordered, aside, text, err);
 
     ordered->earlier |= text->shown;
-    return r < 0 ? trove_error_set(err, r, "writing the output: %s", trove_strerror(r)) : 0;
+    return r;
 }
 
 static int write_again(struct trove__ordered *ordered, void *later, void *worker,
                        struct trove_error *err)
 {
-    struct trove__text text = {0};
-    int r = ordered->options.again(worker, later, &text, err);
+    struct trove__ordered_answer answer;
+    struct trove_error write_err = {.code = 0};
+    int r, written = 0;
 
-    if (r >= 0)
-        r = write_text(ordered, &text, err);
-    trove__text_deinit(&text);
-    return r;
+    trove__ordered_answer_init(ordered, &answer);
+    trove__ordered_begin(&answer, ordered->head); /* the writing thread's: nobody else moves it */
+    answer.direct = true;
+    r = ordered->options.again(worker, later, &answer.text, err);
+    if (answer.err.code < 0)
+        *err = answer.err;
+    else
+        written = write_text(ordered, &answer.aside, &answer.text, &write_err);
+    if (r >= 0 && written < 0)
+        r = (*err = write_err).code;
+    trove__ordered_answer_deinit(&answer);
+    return r < 0 ? r : 0;
 }
 
 /* What was in a slot, taken out of it. */
 static int write_slot(struct trove__ordered *ordered, struct slot *slot, void *worker,
                       struct trove_error *err)
 {
-    int r = 0;
+    int r;
 
-    if (slot->state == SLOT_TEXT)
-        r = write_text(ordered, &slot->text, err);
-    else if (slot->state == SLOT_LATER)
+    if (slot->state == SLOT_LATER)
         r = write_again(ordered, slot->later, worker, err);
-    else if (slot->err != NULL)
-        r = (*err = *slot->err).code;
     else
-        r = trove_error_set(err, -ENOMEM, "out of memory");
-    trove__text_deinit(&slot->text);
-    trove__free(slot->err);
+        r = write_text(ordered, &slot->aside, &slot->text, err);
+    if (r == 0 && slot->state == SLOT_FAILED)
+        r = slot->err != NULL ? (*err = *slot->err).code
+                              : trove_error_set(err, -ENOMEM, "out of memory");
+    deinit_slot(ordered, slot);
     return r;
+}
+
+/* Nothing happens when its turn comes. */
+static bool is_silent(const struct slot *slot)
+{
+    return slot->state == SLOT_TEXT && slot->aside.count == 0 &&
+           trove__text_is_silent(&slot->text) && !slot->text.shown;
 }
 
 static bool is_ready(struct trove__ordered *ordered)
@@ -202,8 +244,8 @@ static int write_ready_locked(struct trove__ordered *ordered, void *worker, stru
         struct slot *slot = slot_of(ordered, ordered->head), taken = *slot;
 
         *slot = (struct slot){.state = SLOT_FREE};
-        ordered->held -= taken.text.capacity;
-        if (taken.state != SLOT_TEXT || !trove__text_is_silent(&taken.text)) {
+        ordered->held -= trove__text_memory(&taken.text);
+        if (!is_silent(&taken)) {
             pthread_mutex_unlock(&ordered->lock);
             r = write_slot(ordered, &taken, worker, err);
             pthread_mutex_lock(&ordered->lock);
@@ -255,42 +297,189 @@ static void drain_and_unlock(struct trove__ordered *ordered, void *worker)
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */
 
+enum { TRIM_BYTES = 4096 };
+
+/* True when this thread writes from now on, because ANSWER is due. */
+static bool take_writing(struct trove__ordered_answer *answer)
+{
+    struct trove__ordered *ordered = answer->ordered;
+
+    pthread_mutex_lock(&ordered->lock);
+    if (!ordered->stopped && !ordered->writing && answer->number == ordered->head)
+        answer->direct = ordered->writing = true;
+    pthread_mutex_unlock(&ordered->lock);
+    return answer->direct;
+}
+
+/* What is there of the text leaves, this thread being the one that writes. A failure stops all. */
+static int write_now(struct trove__ordered_answer *answer, const struct trove__text *text)
+{
+    struct trove__ordered *ordered = answer->ordered;
+    int r = write_piece(ordered, &answer->aside, text, &answer->err);
+
+    trove__aside_drop(ordered->aside, &answer->aside);
+    if (r == 0) {
+        r = flush_buffer(ordered);
+        if (r < 0)
+            trove_error_set(&answer->err, r, "writing the output: %s", trove_strerror(r));
+    }
+    if (r < 0)
+        trove__ordered_stop(ordered, &answer->err);
+    return r;
+}
+
+static int overflow(void *context, const struct trove__text *text)
+{
+    struct trove__ordered_answer *answer = context;
+    int r;
+
+    if (trove__ordered_is_stopped(answer->ordered))
+        return trove_error_set(&answer->err, -ECANCELED, "stopped");
+    if (answer->direct || take_writing(answer))
+        return write_now(answer, text);
+    r = trove__aside_put(answer->ordered->aside, text, &answer->aside, &answer->err);
+    return r == 0 ? -EFBIG : r < 0 ? r : 0;
+}
+
+void trove__ordered_answer_init(struct trove__ordered *ordered,
+                                struct trove__ordered_answer *answer)
+{
+    *answer = (struct trove__ordered_answer){.ordered = ordered};
+    answer->text.limit = ordered->options.text_limit;
+    answer->text.overflow = overflow;
+    answer->text.overflow_context = answer;
+}
+
+void trove__ordered_answer_deinit(struct trove__ordered_answer *answer)
+{
+    if (answer->ordered == NULL)
+        return;
+    trove__aside_drop(answer->ordered->aside, &answer->aside);
+    trove__text_deinit(&answer->text);
+}
+
+void trove__ordered_begin(struct trove__ordered_answer *answer, uint64_t number)
+{
+    trove__text_reset(&answer->text);
+    answer->number = number;
+    answer->direct = false;
+    answer->err.code = 0;
+}
+
+bool trove__ordered_is_cut(const struct trove__ordered_answer *answer)
+{
+    return answer->text.failure == -EFBIG && answer->err.code == 0;
+}
+
 static bool fits_locked(const struct trove__ordered *ordered, size_t size)
 {
     return ordered->held <= ordered->options.max_held &&
            size <= ordered->options.max_held - ordered->held;
 }
 
-static bool may_keep_locked(const struct trove__ordered *ordered, uint64_t number,
-                            const struct trove__text *text)
+/* A short text in a buffer that was made for a long one waits in a small one. */
+static void trim(struct trove__text *text)
 {
-    return number == ordered->head || trove__text_is_silent(text) ||
-           fits_locked(ordered, text->capacity);
-}
+    char *bytes;
 
-static void keep_locked(struct trove__ordered *ordered, uint64_t number, struct trove__text *text)
-{
-    struct slot *slot = slot_of(ordered, number);
-
-    slot->state = SLOT_TEXT;
-    if (trove__text_is_silent(text))
+    if (text->capacity / 2 <= text->size + TRIM_BYTES)
         return;
-    slot->text = *text;
-    ordered->held += text->capacity;
-    *text = (struct trove__text){.limit = text->limit};
+    bytes = trove__realloc(text->bytes, text->size + 1);
+    if (bytes == NULL)
+        return;
+    text->bytes = bytes;
+    text->capacity = text->size + 1;
 }
 
-bool trove__ordered_try_put(struct trove__ordered *ordered, uint64_t number,
-                            struct trove__text *text, void *worker)
+static void take_text(struct slot *slot, struct trove__text *text)
 {
+    struct trove__text empty = {.limit = text->limit,
+                                .overflow = text->overflow,
+                                .overflow_context = text->overflow_context};
+
+    slot->text = *text;
+    *text = empty;
+}
+
+/* Moves the answer to where it waits. 1; 0: there is no room; or an error, which is in the answer. */
+static int stow(struct trove__ordered_answer *answer)
+{
+    struct trove__ordered *ordered = answer->ordered;
+    struct slot *slot = slot_of(ordered, answer->number);
+    bool fits;
+    int r = 1;
+
+    trim(&answer->text);
     pthread_mutex_lock(&ordered->lock);
-    if (!may_keep_locked(ordered, number, text)) {
-        pthread_mutex_unlock(&ordered->lock);
-        return false;
-    }
-    keep_locked(ordered, number, text);
+    fits =
+        answer->number == ordered->head || fits_locked(ordered, trove__text_memory(&answer->text));
+    if (fits)
+        ordered->held += trove__text_memory(&answer->text);
+    pthread_mutex_unlock(&ordered->lock);
+    if (fits)
+        take_text(slot, &answer->text);
+    else
+        r = trove__aside_put(ordered->aside, &answer->text, &answer->aside, &answer->err);
+    if (r <= 0)
+        return r;
+    slot->text.shown |= answer->text.shown;
+    slot->aside = answer->aside;
+    answer->aside = (struct trove__aside_list){0};
+    return 1;
+}
+
+static void answer_slot(struct trove__ordered_answer *answer, enum state state, void *worker)
+{
+    struct trove__ordered *ordered = answer->ordered;
+
+    pthread_mutex_lock(&ordered->lock);
+    if (answer->direct)
+        ordered->writing = false; /* it is written as what follows is */
+    answer->direct = false;
+    slot_of(ordered, answer->number)->state = state;
     drain_and_unlock(ordered, worker);
-    return true;
+}
+
+bool trove__ordered_try_put(struct trove__ordered_answer *answer, void *worker)
+{
+    bool nothing = trove__text_is_silent(&answer->text) && answer->aside.count == 0;
+    int r = 1;
+
+    if (!nothing)
+        r = stow(answer);
+    else /* what it showed has left, if there was anything */
+        slot_of(answer->ordered, answer->number)->text.shown = answer->text.shown;
+    if (r < 0)
+        trove__ordered_fail(answer, &answer->err, worker);
+    else if (r > 0)
+        answer_slot(answer, SLOT_TEXT, worker);
+    return r != 0;
+}
+
+void trove__ordered_give_up(struct trove__ordered_answer *answer)
+{
+    trove__aside_drop(answer->ordered->aside, &answer->aside);
+}
+
+void trove__ordered_put_later(struct trove__ordered_answer *answer, void *later, void *worker)
+{
+    trove__ordered_give_up(answer);
+    slot_of(answer->ordered, answer->number)->later = later;
+    answer_slot(answer, SLOT_LATER, worker);
+}
+
+void trove__ordered_fail(struct trove__ordered_answer *answer, const struct trove_error *err,
+                         void *worker)
+{
+    struct slot *slot = slot_of(answer->ordered, answer->number);
+
+    slot->err = trove__malloc(sizeof(*slot->err));
+    if (slot->err != NULL)
+        *slot->err = *err;
+    if (stow(answer) <= 0) /* what does not fit is lost; what is aside is not */
+        slot->aside = answer->aside;
+    answer->aside = (struct trove__aside_list){0};
+    answer_slot(answer, SLOT_FAILED, worker);
 }
 
 uint64_t trove__ordered_due(struct trove__ordered *ordered)
@@ -301,49 +490,6 @@ uint64_t trove__ordered_due(struct trove__ordered *ordered)
     due = ordered->head;
     pthread_mutex_unlock(&ordered->lock);
     return due;
-}
-
-void trove__ordered_put(struct trove__ordered *ordered, uint64_t number, struct trove__text *text,
-                        void *later, void *worker)
-{
-    struct slot *slot = slot_of(ordered, number);
-
-    pthread_mutex_lock(&ordered->lock);
-    if (later != NULL && !may_keep_locked(ordered, number, text)) {
-        slot->state = SLOT_LATER;
-        slot->later = later;
-        later = NULL;
-    } else {
-        keep_locked(ordered, number, text);
-    }
-    drain_and_unlock(ordered, worker);
-    if (later != NULL)
-        ordered->options.forget(later);
-}
-
-void trove__ordered_put_later(struct trove__ordered *ordered, uint64_t number, void *later,
-                              void *worker)
-{
-    struct slot *slot = slot_of(ordered, number);
-
-    pthread_mutex_lock(&ordered->lock);
-    slot->state = SLOT_LATER;
-    slot->later = later;
-    drain_and_unlock(ordered, worker);
-}
-
-void trove__ordered_fail(struct trove__ordered *ordered, uint64_t number,
-                         const struct trove_error *err, void *worker)
-{
-    struct slot *slot = slot_of(ordered, number);
-    struct trove_error *copy = trove__malloc(sizeof(*copy));
-
-    if (copy != NULL)
-        *copy = *err;
-    pthread_mutex_lock(&ordered->lock);
-    slot->state = SLOT_FAILED;
-    slot->err = copy;
-    drain_and_unlock(ordered, worker);
 }
 
 void trove__ordered_stop(struct trove__ordered *ordered, const struct trove_error *err)

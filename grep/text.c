@@ -7,20 +7,38 @@
 #include <errno.h>
 #include <stdint.h>
 
-bool trove__text_reserve(struct trove__text *text, size_t more)
+static size_t limit_of(const struct trove__text *text)
 {
-    size_t limit = text->limit != 0 ? text->limit : SIZE_MAX / 2;
+    return text->limit != 0 ? text->limit : SIZE_MAX / 2;
+}
+
+/* Hands on what is there. */
+static bool pass_on(struct trove__text *text)
+{
+    int r = text->overflow != NULL ? text->overflow(text->overflow_context, text) : -EFBIG;
+
+    if (r < 0) {
+        text->failure = r;
+        return false;
+    }
+    text->size = 0;
+    text->mark_count = 0;
+    return true;
+}
+
+/* Makes room for MORE bytes, at most the limit. */
+static bool reserve(struct trove__text *text, size_t more)
+{
+    size_t limit = limit_of(text);
     size_t capacity = text->capacity != 0 ? text->capacity : 256;
     char *bytes;
 
-    if (text->failure < 0)
+    if ((text->size > limit || more > limit - text->size) && !pass_on(text))
         return false;
-    if (text->size > limit || more > limit - text->size) {
-        text->failure = -EFBIG;
-        return false;
-    }
     while (capacity < text->size + more)
         capacity *= 2;
+    if (capacity > limit)
+        capacity = limit;
     if (capacity <= text->capacity)
         return true;
     bytes = trove__realloc(text->bytes, capacity);
@@ -33,18 +51,56 @@ bool trove__text_reserve(struct trove__text *text, size_t more)
     return true;
 }
 
+/* More than ever fits is handed on without a copy. */
+static void pass_by(struct trove__text *text, const void *bytes, size_t size)
+{
+    struct trove__text alone = {.bytes = (char *)bytes, .size = size};
+    int r;
+
+    if (!trove__text_is_silent(text) && !pass_on(text))
+        return;
+    r = text->overflow(text->overflow_context, &alone);
+    if (r < 0)
+        text->failure = r;
+}
+
+void trove__text_add_slowly(struct trove__text *text, const void *bytes, size_t size)
+{
+    if (text->failure < 0)
+        return;
+    if (size > limit_of(text) && text->overflow != NULL) {
+        pass_by(text, bytes, size);
+        return;
+    }
+    if (!reserve(text, size))
+        return;
+    memcpy(text->bytes + text->size, bytes, size);
+    text->size += size;
+}
+
+static bool reserve_mark(struct trove__text *text)
+{
+    size_t capacity = text->mark_capacity != 0 ? text->mark_capacity * 2 : 4;
+    size_t *marks;
+
+    if (text->overflow != NULL && text->mark_count > limit_of(text) / sizeof(*marks))
+        return pass_on(text);
+    marks = trove__realloc(text->marks, capacity * sizeof(*marks));
+    if (marks == NULL) {
+        text->failure = -ENOMEM;
+        return false;
+    }
+    text->marks = marks;
+    text->mark_capacity = capacity;
+    return true;
+}
+
 void trove__text_mark(struct trove__text *text)
 {
-    if (text->mark_count == text->mark_capacity) {
-        size_t capacity = text->mark_capacity != 0 ? text->mark_capacity * 2 : 4;
-        size_t *marks = trove__realloc(text->marks, capacity * sizeof(*marks));
-        if (marks == NULL) {
-            text->failure = text->failure < 0 ? text->failure : -ENOMEM;
-            return;
-        }
-        text->marks = marks;
-        text->mark_capacity = capacity;
-    }
+    if (text->failure < 0)
+        return;
+    if (text->mark_count == text->mark_capacity && !reserve_mark(text))
+        return;
     text->marks[text->mark_count++] = text->size;
 }
 

@@ -16,6 +16,10 @@ struct trove__text {
     size_t size;
     size_t capacity;
     size_t limit; /* most bytes that may be held; 0 for none */
+    /* Takes what is there when more would pass the limit; the text goes on empty. 0, or a negative errno, which becomes
+     * `failure`. NULL: that is -EFBIG. */
+    int (*overflow)(void *context, const struct trove__text *full);
+    void *overflow_context;
     size_t
         *marks; /* offsets at which a separator stands if an earlier file showed lines; ascending */
     size_t mark_count;
@@ -24,15 +28,17 @@ struct trove__text {
     int failure; /* 0, or the negative errno of the first append that did not fit; sticky */
 };
 
-/* Makes room for MORE bytes; false (and `failure` set) when there is none. */
-bool trove__text_reserve(struct trove__text *text, size_t more);
+/* As trove__text_add(), for what there is no room for yet. */
+void trove__text_add_slowly(struct trove__text *text, const void *bytes, size_t size);
 
 static inline void trove__text_add(struct trove__text *text, const void *bytes, size_t size)
 {
     if (size == 0)
         return;
-    if (size > text->capacity - text->size && !trove__text_reserve(text, size))
+    if (size > text->capacity - text->size) {
+        trove__text_add_slowly(text, bytes, size);
         return;
+    }
     memcpy(text->bytes + text->size, bytes, size);
     text->size += size;
 }
@@ -46,7 +52,13 @@ static inline bool trove__text_is_silent(const struct trove__text *text)
     return text->size == 0 && text->mark_count == 0;
 }
 
-/* Forgets the contents, keeps the memory and the limit. */
+/* The memory it takes. */
+static inline size_t trove__text_memory(const struct trove__text *text)
+{
+    return text->capacity + text->mark_capacity * sizeof(*text->marks);
+}
+
+/* Forgets the contents, keeps the memory, the limit and who takes what passes it. */
 void trove__text_reset(struct trove__text *text);
 void trove__text_deinit(struct trove__text *text);
 

@@ -24,6 +24,7 @@ enum {
     WINDOW_MAX_BYTES = 16 << 20,
     TREES_FIRST_BELOW = 128 << 20, /* what a revision may well need */
     HELD_MAX_BYTES = 32 << 20,
+    ASIDE_MAX_BYTES = 1 << 30, /* past it files are fetched again rather than a disk filled */
     THREADS_MAX = 256,
 };
 
@@ -89,8 +90,8 @@ static int read_pathspec(struct run *run)
     return r < 0 ? trove__fatal_error(r, &err) : 0;
 }
 
-/* Of --max-bytes the search gets an eighth for what it waits for, and one for output whose turn has not come; the cache
- * keeps the rest. */
+/* Of --max-bytes the search gets an eighth for what it waits for, and one for output whose turn has not come (what is more waits in
+ * a temporary file); the cache keeps the rest. */
 static void split_memory(struct run *run)
 {
     uint64_t *cache = &run->tool->cache_options.max_bytes, eighth = *cache / 8;
@@ -110,6 +111,7 @@ static int create_engine(struct run *run)
         .threads = (unsigned)threads,
         .window_bytes = run->window_bytes + 1, /* 0 would be the default */
         .held_bytes = run->held_bytes + 1,
+        .aside_bytes = ASIDE_MAX_BYTES,
         .until = run->tool->until,
         .write = write_output,
         .write_context = run,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Limits: limits_test.py --trove PROGRAM --root PROJECT --work FOLDER [options]
 
-A tree of 300 MB within 32 MiB of cache; servers that hang or drip at each stage; a reader that goes away and an answered
+A tree of 300 MB within 32 MiB of cache, with up to 100 MB of output; servers that hang or drip at each stage; a reader that goes away and an answered
 -q, which end the transfer; options that are unknown.
 """
 import concurrent.futures
@@ -106,9 +106,16 @@ class Limits:
                                kind, " ".join(words), len(git.stdout), ours.stderr[:300]))
                 self.check(0 < program < peak <= limit, "300 MB over %s: peak of %.1f MiB resident; limit %.1f, the program itself %.1f" % (
                     kind, peak / MIB, limit / MIB, program / MIB))
-                if len(git.stdout) < MIB:  # what is printed can be kept until its turn, so nothing is fetched twice
-                    self.check(stats["bytes_fetched"] <= whole * 21 // 20, "300 MB over %s: grep %s fetched %d bytes; %d when all fits" % (
-                        kind, " ".join(words), stats["bytes_fetched"], whole))
+                # What is printed waits for its turn, in memory or in a file, so nothing is fetched twice: trees, then everything.
+                self.check(stats["bytes_fetched"] <= whole * 21 // 20 and stats["requests"] <= 4,
+                           "300 MB over %s: grep %s fetched %d bytes in %d requests; %d when all fits" % (
+                               kind, " ".join(words), stats["bytes_fetched"], stats["requests"], whole))
+
+    def no_temporary_files(self):
+        """What waits has nowhere to go: said, with the status of a failure."""
+        done = self.trove("file://" + self.big, "grep", "--max-bytes=32M", "-h", "-w", "malloc", "HEAD", TMPDIR="/nonexistent/folder")[0]
+        self.check(done.returncode == 128 and "cannot make a temporary file in /nonexistent/folder" in done.stderr,
+                   "300 MB, no folder for temporary files: %d, %s" % (done.returncode, done.stderr))
 
     def stall(self, scheme, stage, mode, options, expected):
         folder = repos.folder(self.args.work)
@@ -181,7 +188,8 @@ def main():
         waiting = limits.stalls(pool)
         limits.unknown_options()
         limits.memory("file", ["-c", "foo"], ["-n", "-E", "(alpha|beta) malloc"], ["-l", "needle"])
-        limits.memory("http", ["-n", "-E", "(alpha|beta) malloc"])
+        limits.memory("http", ["-n", "-E", "(alpha|beta) malloc"], ["-h", "-w", "malloc"])
+        limits.no_temporary_files()
         for kind in ("file", "http"):
             limits.early_end(kind)
         for one in waiting:

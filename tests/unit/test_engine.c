@@ -35,13 +35,14 @@ static int take(void *context, const void *bytes, size_t size)
     return 0;
 }
 
-static void setup(struct bench *bench, const char *pattern, bool quiet, fake_script script,
-                  size_t held_bytes)
+static void setup_aside(struct bench *bench, const char *pattern, bool quiet, fake_script script,
+                        size_t held_bytes, uint64_t aside_bytes)
 {
     struct trove__grep_pattern one = {.bytes = pattern, .size = strlen(pattern), .origin = "test"};
     struct trove__grep_settings settings = {
         .patterns = &one, .pattern_count = 1, .max_count = -1, .show_name = true, .quiet = quiet};
-    struct trove__engine_options options = {.threads = 3, .held_bytes = held_bytes};
+    struct trove__engine_options options = {
+        .threads = 3, .held_bytes = held_bytes, .aside_bytes = aside_bytes};
 
     *bench = (struct bench){.written = LATCH_INIT};
     fake_source_init(&bench->source, script);
@@ -56,6 +57,12 @@ static void setup(struct bench *bench, const char *pattern, bool quiet, fake_scr
     options.write = take;
     options.write_context = bench;
     assert_int_equal(trove__engine_create(&options, &bench->engine, NULL), 0);
+}
+
+static void setup(struct bench *bench, const char *pattern, bool quiet, fake_script script,
+                  size_t held_bytes)
+{
+    setup_aside(bench, pattern, quiet, script, held_bytes, 0);
 }
 
 static void teardown(struct bench *bench)
@@ -174,22 +181,33 @@ static int give_all_backwards(struct fake_source *source, const struct trove_req
     return 0;
 }
 
-/* Goal: a fetch that brings everything in the worst order: what cannot be held is put off, and printed in its turn. */
-static void engine__far_ahead(void **state)
+static unsigned run_far_ahead(uint64_t aside_bytes)
 {
     struct trove_fetch *fetch;
     struct bench bench;
+    unsigned requests;
 
-    (void)state;
-    setup(&bench, "object", false, give_all_backwards, 2000);
+    setup_aside(&bench, "object", false, give_all_backwards, 2000, aside_bytes);
     fetch = start_fetch(&bench);
     assert_int_equal(trove__engine_begin(bench.engine, fetch, NULL), 0);
     for (unsigned n = 0; n < 5000; n++)
         assert_int_equal(add(&bench, n), 0);
     assert_int_equal(trove__engine_end(bench.engine, NULL), 0);
     check_output(&bench, 0, 5000);
+    requests = bench.source.requests;
     trove_fetch_free(fetch);
     teardown(&bench);
+    return requests;
+}
+
+/* Goal: a fetch that brings everything in the worst order: what cannot be held waits in a file, and nothing is asked for
+ * twice; without one, or when it is full, it is put off. All is printed in its turn. */
+static void engine__far_ahead(void **state)
+{
+    (void)state;
+    run_far_ahead(0);
+    run_far_ahead(20000);
+    assert_int_equal(run_far_ahead(1 << 20), 1);
 }
 
 /* Goal: the first line is printed while the pack has not arrived. Method: the source goes on only after that. */

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_ordered.c - answers in any order leave in order, with a bound on what waits.
+ * test_ordered.c - answers in any order leave in order, with a bound on what waits in memory, and one on what waits in a
+ * file.
  */
+#include "failing_allocator.h"
 #include "fake_source.h"
 #include "grep/ordered.h"
 #include "support.h"
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { WINDOW = 16 };
 
@@ -28,10 +32,10 @@ static int take(void *context, const void *bytes, size_t size)
     if (sink->fail < 0)
         return sink->fail;
     trove__text_add(&sink->out, bytes, size);
-    return 0;
+    return sink->out.failure;
 }
 
-/* The text of answer N: lines for two in three, some of them long. */
+/* The text of answer N: lines for two in three, some of them long, some many and behind many marks. */
 static void fill(uint64_t n, struct trove__text *text)
 {
     char line[400];
@@ -40,9 +44,12 @@ static void fill(uint64_t n, struct trove__text *text)
 
     if (n % 3 == 0)
         return;
-    trove__text_mark(text);
-    trove__text_add(text, line, (size_t)size);
-    text->shown = true;
+    for (uint64_t i = 0; i < (n % 7 == 1 ? n % 30 + 1 : 1); i++) {
+        for (uint64_t k = 0; k < (n % 35 == 1 ? 40 : 1); k++)
+            trove__text_mark(text);
+        trove__text_add(text, line, (size_t)size);
+    }
+    text->shown = text->failure == 0;
 }
 
 struct later {
@@ -69,10 +76,20 @@ static void forget(void *context)
     free(later);
 }
 
-static struct trove__ordered *create(struct sink *sink, size_t max_held)
+/* What may be kept. */
+struct room {
+    size_t held, text;
+    uint64_t aside;
+};
+
+static const struct room roomy = {1 << 20, 0, 0};
+
+static struct trove__ordered *create(struct sink *sink, struct room room)
 {
     struct trove__ordered_options options = {.window = WINDOW,
-                                             .max_held = max_held,
+                                             .max_held = room.held,
+                                             .text_limit = room.text,
+                                             .max_aside = room.aside,
                                              .write = take,
                                              .write_context = sink,
                                              .mark = "--\n",
@@ -87,15 +104,37 @@ static struct trove__ordered *create(struct sink *sink, size_t max_held)
 
 static void put(struct trove__ordered *ordered, struct sink *sink, uint64_t n)
 {
-    struct trove__text text = {0};
     struct later *later = malloc(sizeof(*later));
+    struct trove__ordered_answer answer;
 
     if (later == NULL)
         abort();
     *later = (struct later){sink, n};
-    fill(n, &text);
-    trove__ordered_put(ordered, n, &text, later, NULL);
-    trove__text_deinit(&text);
+    trove__ordered_answer_init(ordered, &answer);
+    trove__ordered_begin(&answer, n);
+    fill(n, &answer.text);
+    if (answer.text.failure < 0 && !trove__ordered_is_cut(&answer)) {
+        trove__ordered_fail(&answer, &answer.err, NULL);
+    } else if (answer.text.failure < 0 || !trove__ordered_try_put(&answer, NULL)) {
+        trove__ordered_put_later(&answer, later, NULL);
+        later = NULL;
+    }
+    if (later != NULL)
+        forget(later);
+    trove__ordered_answer_deinit(&answer);
+}
+
+/* Answers N with LINE, if any, and a failure. */
+static void put_failure(struct trove__ordered *ordered, uint64_t n, const char *line,
+                        const struct trove_error *err)
+{
+    struct trove__ordered_answer answer;
+
+    trove__ordered_answer_init(ordered, &answer);
+    trove__ordered_begin(&answer, n);
+    trove__text_add(&answer.text, line, strlen(line));
+    trove__ordered_fail(&answer, err, NULL);
+    trove__ordered_answer_deinit(&answer);
 }
 
 static void check_all(const struct sink *sink, uint64_t count)
@@ -109,10 +148,8 @@ static void check_all(const struct sink *sink, uint64_t count)
 
         fill(n, &one);
         assert_int_equal(trove__text_write(&one, earlier, "--\n", 3, take, &unread), 0);
+        trove__text_add(&all, unread.out.bytes, unread.out.size);
         trove__text_deinit(&unread.out);
-        if (earlier && one.mark_count > 0)
-            trove__text_add(&all, "--\n", 3);
-        trove__text_add(&all, one.bytes, one.size);
         earlier |= one.shown;
         trove__text_deinit(&one);
     }
@@ -122,9 +159,9 @@ static void check_all(const struct sink *sink, uint64_t count)
 }
 
 /* Goal: order, marks between texts, and no more kept than the bound. Method: each window answered in a shuffled order. */
-static void run_shuffled(size_t max_held, struct sink *sink)
+static void run_shuffled(struct room room, struct sink *sink)
 {
-    struct trove__ordered *ordered = create(sink, max_held);
+    struct trove__ordered *ordered = create(sink, room);
     unsigned rng = 12345;
     uint64_t done = 0;
 
@@ -150,25 +187,37 @@ static void run_shuffled(size_t max_held, struct sink *sink)
     trove__ordered_destroy(ordered);
 }
 
+static unsigned check_shuffled(struct room room)
+{
+    struct sink sink = {.fail = 0};
+    unsigned again;
+
+    run_shuffled(room, &sink);
+    assert_int_equal(sink.again + sink.forgotten, 40 * WINDOW);
+    again = sink.again;
+    trove__text_deinit(&sink.out);
+    return again;
+}
+
 static void ordered__any_order_in(void **state)
 {
-    struct sink roomy = {.fail = 0}, tight = {.fail = 0};
-
     (void)state;
-    run_shuffled(1 << 20, &roomy);
-    assert_int_equal(roomy.again, 0);
-    run_shuffled(600, &tight);
-    assert_true(tight.again > 50);
-    assert_int_equal(tight.again + tight.forgotten, 40 * WINDOW);
-    trove__text_deinit(&roomy.out);
-    trove__text_deinit(&tight.out);
+    assert_int_equal(check_shuffled(roomy), 0);
+    assert_true(check_shuffled((struct room){600, 0, 0}) > 50);
+    assert_true(check_shuffled((struct room){600, 100, 0}) > 50);
+    /* What does not fit into memory waits in a file, and nothing is made again. */
+    assert_int_equal(check_shuffled((struct room){600, 0, 1 << 20}), 0);
+    assert_int_equal(check_shuffled((struct room){600, 100, 1 << 20}), 0);
+    assert_int_equal(check_shuffled((struct room){0, 1, 1 << 20}), 0);
+    /* As much as fits there, too. */
+    assert_in_range(check_shuffled((struct room){600, 100, 3000}), 10, 300);
 }
 
 /* Goal: what is due leaves at once; a failure lets everything before it out and nothing behind. */
 static void ordered__failure_in_its_place(void **state)
 {
     struct sink sink = {.fail = 0};
-    struct trove__ordered *ordered = create(&sink, 1 << 20);
+    struct trove__ordered *ordered = create(&sink, roomy);
     struct trove_error err = {.code = 0}, seen;
     uint64_t n;
 
@@ -177,11 +226,11 @@ static void ordered__failure_in_its_place(void **state)
         assert_int_equal(trove__ordered_reserve(ordered, false, &n), 0);
     put(ordered, &sink, 0);
     put(ordered, &sink, 1);
-    assert_string_equal((trove__text_add(&sink.out, "", 1), sink.out.bytes), "1:0\n");
+    assert_string_equal((trove__text_add(&sink.out, "", 1), sink.out.bytes), "1:0\n1:0\n");
     sink.out.size--;
     put(ordered, &sink, 7);
     trove_error_set(&err, -ENOENT, "gone");
-    trove__ordered_fail(ordered, 4, &err, NULL);
+    put_failure(ordered, 4, "found before\n", &err);
     put(ordered, &sink, 3);
     assert_false(trove__ordered_is_stopped(ordered));
     put(ordered, &sink, 2);
@@ -189,6 +238,8 @@ static void ordered__failure_in_its_place(void **state)
     assert_int_equal(trove__ordered_wait(ordered, &seen), -ENOENT);
     assert_string_equal(seen.message, "gone");
     assert_int_equal(trove__ordered_reserve(ordered, true, &n), -ECANCELED);
+    sink.out.size -= strlen("found before\n");
+    assert_memory_equal(sink.out.bytes + sink.out.size, "found before\n", strlen("found before\n"));
     check_all(&sink, 4);
     trove__ordered_destroy(ordered); /* number 7 is given up with it */
     trove__text_deinit(&sink.out);
@@ -197,7 +248,7 @@ static void ordered__failure_in_its_place(void **state)
 static void ordered__no_reader(void **state)
 {
     struct sink sink = {.fail = -EPIPE};
-    struct trove__ordered *ordered = create(&sink, 1 << 20);
+    struct trove__ordered *ordered = create(&sink, roomy);
     struct trove_error err;
     uint64_t n;
 
@@ -213,6 +264,141 @@ static void ordered__no_reader(void **state)
     trove__text_deinit(&sink.out);
 }
 
+/* --- the file ---------------------------------------------------------------------------------------------------- */
+
+/* Numbers 2 and 1, then 0: what they wait with is more than memory has room for. */
+static int run_aside(struct sink *sink, struct trove_error *err)
+{
+    struct trove__ordered *ordered = create(sink, (struct room){64, 64, 1 << 20});
+    uint64_t n;
+    int r;
+
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(trove__ordered_reserve(ordered, false, &n), 0);
+    put(ordered, sink, 2);
+    put(ordered, sink, 1);
+    put(ordered, sink, 0);
+    r = trove__ordered_wait(ordered, err);
+    trove__ordered_destroy(ordered);
+    return r;
+}
+
+static void ordered__no_place_for_the_file(void **state)
+{
+    const char *before = getenv("TMPDIR");
+    char *kept = before != NULL ? strdup(before) : NULL;
+    struct sink sink = {.fail = 0};
+    struct trove_error err;
+
+    (void)state;
+    setenv("TMPDIR", "/nonexistent/folder", 1);
+    assert_int_equal(run_aside(&sink, &err), -ENOENT);
+    if (kept != NULL)
+        setenv("TMPDIR", kept, 1);
+    else
+        unsetenv("TMPDIR");
+    free(kept);
+    assert_non_null(strstr(err.message, "cannot make a temporary file in /nonexistent/folder"));
+    trove__text_deinit(&sink.out);
+}
+
+/* A full disk, as far as a test can have one without being root: files may not grow. */
+static void ordered__the_disk_is_full(void **state)
+{
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct sink sink = {.fail = 0};
+    struct rlimit before, small;
+    struct trove_error err;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(run_aside(&sink, &err), -EFBIG);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    assert_non_null(strstr(err.message, "cannot write to the temporary file in "));
+    trove__text_deinit(&sink.out);
+}
+
+/* Goal: a text whose number is due leaves while it is made, also what of it was aside before. */
+static void ordered__due_while_it_is_made(void **state)
+{
+    static const char line[] = "a line of forty-four bytes, one after another";
+    struct sink sink = {.fail = 0};
+    struct trove__ordered *ordered = create(&sink, (struct room){1 << 20, 100, 1 << 20});
+    struct trove__text expected = {0};
+    struct trove__ordered_answer answer;
+    uint64_t n;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(trove__ordered_reserve(ordered, false, &n), 0);
+    trove__ordered_answer_init(ordered, &answer);
+    trove__ordered_begin(&answer, 1);
+    for (unsigned i = 0; i < 20; i++) {
+        size_t left = sink.out.size;
+        if (i == 10) {
+            assert_int_equal(sink.out.size, 0);
+            put(ordered, &sink, 0); /* silent */
+        }
+        trove__text_add(&answer.text, line, sizeof(line) - 1);
+        trove__text_add(&expected, line, sizeof(line) - 1);
+        assert_true(sink.out.size >= left);
+        assert_true(answer.text.size <= 100);
+    }
+    assert_true(sink.out.size > expected.size - 3 * sizeof(line));
+    assert_true(trove__ordered_try_put(&answer, NULL));
+    assert_int_equal(trove__ordered_wait(ordered, NULL), 0);
+    assert_int_equal(sink.out.size, expected.size);
+    assert_memory_equal(sink.out.bytes, expected.bytes, expected.size);
+    trove__ordered_answer_deinit(&answer);
+    trove__ordered_destroy(ordered);
+    trove__text_deinit(&sink.out);
+    trove__text_deinit(&expected);
+}
+
+/* Goal: each allocation fails in turn, with and without room for the file. */
+static void ordered__no_memory(void **state)
+{
+    bool failed = true;
+
+    (void)state;
+    for (unsigned n = 1; failed; n++) {
+        struct sink sink = {.fail = 0};
+        long live = failing_allocator_live();
+        struct trove__ordered_options options = {.window = WINDOW,
+                                                 .max_held = 64,
+                                                 .text_limit = 64,
+                                                 .max_aside = 1 << 20,
+                                                 .mark = "--\n",
+                                                 .mark_size = 3,
+                                                 .write = take,
+                                                 .write_context = &sink,
+                                                 .again = again,
+                                                 .forget = forget};
+        struct trove__ordered *ordered;
+        uint64_t number;
+        int r;
+
+        failing_allocator_fail_at(n);
+        r = trove__ordered_create(&options, &ordered);
+        for (int i = 0; r == 0 && i < 3; i++)
+            assert_int_equal(trove__ordered_reserve(ordered, false, &number), 0);
+        for (uint64_t i = 3; r == 0 && i-- > 0;)
+            put(ordered, &sink, i);
+        if (r == 0) {
+            r = trove__ordered_wait(ordered, NULL);
+            trove__ordered_destroy(ordered);
+        }
+        failed = failing_allocator_stop();
+        assert_true(r == -ENOMEM || (r == 0 && sink.out.failure == 0));
+        trove__text_deinit(&sink.out);
+        assert_int_equal(failing_allocator_live(), live);
+    }
+}
+
 /* --- several threads --------------------------------------------------------------------------------------------- */
 
 struct race {
@@ -221,7 +407,7 @@ struct race {
     atomic_uint next, failures;
 };
 
-enum { RACE_COUNT = 20000, RACERS = 4 };
+enum { RACE_COUNT = 10000, RACERS = 4 };
 
 /* Thread 0 reserves, and answers its share; the others answer what was reserved. */
 static void race(void *context, unsigned index)
@@ -245,12 +431,11 @@ static void race(void *context, unsigned index)
     }
 }
 
-static void ordered__threads(void **state)
+static void run_race(struct room room)
 {
     struct sink sink = {.fail = 0};
-    struct race context = {.ordered = create(&sink, 1000), .sink = &sink};
+    struct race context = {.ordered = create(&sink, room), .sink = &sink};
 
-    (void)state;
     run_threads(RACERS, race, &context);
     assert_int_equal(context.failures, 0);
     assert_int_equal(trove__ordered_wait(context.ordered, NULL), 0);
@@ -259,14 +444,32 @@ static void ordered__threads(void **state)
     trove__text_deinit(&sink.out);
 }
 
+static void ordered__threads(void **state)
+{
+    (void)state;
+    run_race((struct room){1000, 0, 0});
+    run_race((struct room){1000, 500, 1 << 20});
+    run_race((struct room){1000, 500, 3000});
+}
+
+static int install(void **state)
+{
+    (void)state;
+    return failing_allocator_install();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ordered__any_order_in),
         cmocka_unit_test(ordered__failure_in_its_place),
         cmocka_unit_test(ordered__no_reader),
+        cmocka_unit_test(ordered__no_place_for_the_file),
+        cmocka_unit_test(ordered__the_disk_is_full),
+        cmocka_unit_test(ordered__due_while_it_is_made),
+        cmocka_unit_test(ordered__no_memory),
         cmocka_unit_test(ordered__threads),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, install, NULL);
 }
