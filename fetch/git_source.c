@@ -7,7 +7,7 @@
 
 #include "core/memory.h"
 #include "git_internal.h"
-#include "transfer.h"
+#include "question.h"
 
 enum { DEFAULT_INFLIGHT_BYTES = 64 << 20 };
 
@@ -44,7 +44,8 @@ static int learn(struct trove_git *git, const struct trove_until *until, struct 
     if (status < 0)
         return status;
     caps = trove__session_caps(trove__pooled_session(pooled));
-    git->server = (struct trove__plan_server){.shallow = caps->shallow, .filter = caps->filter};
+    git->server = (struct trove__plan_server){
+        .shallow = caps->shallow, .filter = caps->filter, .tells = caps->wait_for_done};
     git->is_local = trove__session_is_local(trove__pooled_session(pooled));
     git->hash = choose_hash(git, caps->algo);
     if (!caps->fetch)
@@ -281,6 +282,8 @@ static int fetch_ids(struct trove__transfer *transfer, enum trove_type type,
             trove__rounds_answered(transfer->rounds);
         else if (take_refusal(transfer, status, filter, err) < 0)
             return status;
+        else if (server.tells && trove__rounds_should_ask(transfer->rounds))
+            trove__question_ask(transfer, type);
     }
     return 0;
 }

@@ -54,6 +54,7 @@ int trove__plan_go_on(int status);
 struct trove__plan_server {
     bool shallow; /* deepen */
     bool filter;
+    bool tells; /* which ids it has, without a pack */
     uint32_t
         refused; /* families of filters that it refused, a bit each: 1 << enum trove__filter_family */
 };

@@ -122,6 +122,7 @@ static int take_capability(struct trove__caps *caps, const struct trove__pkt *li
         caps->filter = has_word(value, "filter");
         caps->ref_in_want = has_word(value, "ref-in-want");
         caps->sideband_all = has_word(value, "sideband-all");
+        caps->wait_for_done = has_word(value, "wait-for-done");
     } else if (strcmp(text, "object-info") == 0) {
         caps->object_info = true;
     } else if (strcmp(text, "object-format") == 0) {
@@ -274,6 +275,18 @@ int trove__build_fetch(struct trove__bytes *out, const struct trove__caps *caps,
         trove__pkt_addf(out, "filter %s\n", args->filter);
     add_ids(out, caps, "have", args->haves, args->have_count);
     trove__pkt_addf(out, "done\n");
+    return end_command(out, err);
+}
+
+int trove__build_question(struct trove__bytes *out, const struct trove__caps *caps,
+                          const struct trove_oid *ids, size_t count, struct trove_error *err)
+{
+    /* Another server would end the question itself, with a pack. */
+    if (!caps->wait_for_done)
+        return trove_error_set(err, -ENOTSUP, "the server cannot be asked what it has");
+    begin_command(out, caps, "fetch");
+    trove__pkt_addf(out, "wait-for-done\n");
+    add_ids(out, caps, "have", ids, count);
     return end_command(out, err);
 }
 

@@ -75,6 +75,21 @@ struct trove__fetch_reader {
 int trove__fetch_reader_feed(struct trove__fetch_reader *reader, const struct trove__pkt *pkt,
                              struct trove__fetch_item *ret, struct trove_error *err);
 
+/* --- which ids a server has --- */
+
+enum { TROVE__ACK_NOTHING, TROVE__ACK_ID, TROVE__ACK_END };
+
+struct trove__acks_reader {
+    enum trove_algo algo;
+    uint64_t most; /* ids that were asked for: no more lines come */
+    int state;
+    uint64_t lines;
+};
+/* Returns TROVE__ACK_ID when the server says that it has *RET, _NOTHING when more is to come, _END; -EPROTO (also when a
+ * pack comes, which nobody asked for), -EFBIG, -EIO (the server said so). */
+int trove__acks_reader_feed(struct trove__acks_reader *reader, const struct trove__pkt *pkt,
+                            struct trove_oid *ret, struct trove_error *err);
+
 /* The id that a server's complaint in TEXT says it does not know. */
 bool trove__refused_id(enum trove_algo algo, const void *text, size_t size, struct trove_oid *ret);
 
@@ -89,6 +104,9 @@ int trove__build_ls_refs(struct trove__bytes *out, const struct trove__caps *cap
                          const char *const *prefixes, struct trove_error *err);
 int trove__build_fetch(struct trove__bytes *out, const struct trove__caps *caps,
                        const struct trove__fetch_args *args, struct trove_error *err);
+/* A fetch without wants or an end: the server says which of the ids it has, and nothing more. */
+int trove__build_question(struct trove__bytes *out, const struct trove__caps *caps,
+                          const struct trove_oid *ids, size_t count, struct trove_error *err);
 /* What opens a git:// connection. PORT may be NULL. Returns 0 or -ENOMEM. */
 int trove__build_git_request(struct trove__bytes *out, const char *path, const char *host,
                              const char *port);

@@ -259,3 +259,43 @@ int trove__fetch_reader_feed(struct trove__fetch_reader *reader, const struct tr
         *ret = item;
     return result;
 }
+
+/* --- which ids a server has -------------------------------------------------------------------------------------- */
+
+enum acks_state { ACKS_HEADER, ACKS_LINES, ACKS_ENDED };
+
+static int one_ack(struct trove__acks_reader *reader, const struct trove__pkt *line,
+                   struct trove_oid *ret, struct trove_error *err)
+{
+    if (line->size == 3 &&
+        trove__pkt_starts(line, "NAK")) /* git: for none; others: also beside some */
+        return TROVE__ACK_NOTHING;
+    if (!trove__pkt_starts(line, "ACK ") ||
+        whole_id(reader->algo, (const char *)line->data + 4, line->size - 4, ret) < 0)
+        return trove_error_set(err, -EPROTO, "the server acknowledges something malformed");
+    return TROVE__ACK_ID;
+}
+
+int trove__acks_reader_feed(struct trove__acks_reader *reader, const struct trove__pkt *pkt,
+                            struct trove_oid *ret, struct trove_error *err)
+{
+    struct trove__pkt line = trove__pkt_line(*pkt);
+
+    if (reader->state == ACKS_LINES && line.kind == TROVE__PKT_FLUSH) {
+        reader->state = ACKS_ENDED;
+        return TROVE__ACK_END;
+    }
+    if (reader->state == ACKS_ENDED || line.kind != TROVE__PKT_DATA)
+        return trove_error_set(err, -EPROTO, "the server answers something else than was asked");
+    if (trove__pkt_starts(&line, "ERR "))
+        return trove__server_error(err, line.data + 4, line.size - 4);
+    if (reader->state == ACKS_LINES) {
+        if (reader->lines++ > reader->most) /* one more: a NAK */
+            return trove_error_set(err, -EFBIG, "the server acknowledges more than was asked");
+        return one_ack(reader, &line, ret, err);
+    }
+    if (line.size != 15 || !trove__pkt_starts(&line, "acknowledgments"))
+        return trove_error_set(err, -EPROTO, "the server answers something else than was asked");
+    reader->state = ACKS_LINES;
+    return TROVE__ACK_NOTHING;
+}

@@ -7,6 +7,8 @@
  *   I2 the current batch holds WAITING ids only, from position batch_start up to before batch_end.
  *   I3 each pass over ids[] sends every WAITING id once; a pass that brought nothing is followed by one of single ids,
  *      and that one is the last. So at most TROVE__ROUNDS_MAX passes.
+ *   I4 a refusal makes an id ABSENT or halves `limit`, and the question is asked once: whatever a server answers, there is an
+ *      end.
  *
  * The last want goes out first because callers find ids from the top of a tree down: a folder that is sent before the
  * folder it lies in has been packed before a filter can leave it out, and one round is enough.
@@ -17,6 +19,9 @@
 #include <stdlib.h>
 
 #include "core/memory.h"
+
+/* One id that is not there is usual, and costs one request more. A question and what follows it cost two. */
+enum { ASK_AFTER_REFUSALS = 2, ASK_ABOUT_MORE_THAN = 2 };
 
 enum state { WAITING, ARRIVED, ABSENT };
 
@@ -32,6 +37,9 @@ struct trove__rounds {
     size_t batch_arrived; /* in this batch */
     unsigned pass, breaks, barren;
     bool alone; /* this pass sends single ids */
+    unsigned refusals;
+    bool asked;
+    uint8_t *acknowledged; /* beside states[] */
 };
 
 static int compare_positions(const void *a, const void *b, void *context)
@@ -86,8 +94,9 @@ int trove__rounds_create(const struct trove_want *wants, size_t count, struct tr
     rounds->batch = trove__calloc(count, sizeof(*rounds->batch));
     rounds->states = trove__calloc(count, sizeof(*rounds->states));
     rounds->sorted = trove__calloc(count, sizeof(*rounds->sorted));
+    rounds->acknowledged = trove__calloc(count, sizeof(*rounds->acknowledged));
     if (rounds->ids == NULL || rounds->batch == NULL || rounds->states == NULL ||
-        rounds->sorted == NULL)
+        rounds->sorted == NULL || rounds->acknowledged == NULL)
         goto fail;
     for (size_t i = 0; i < count; i++) {
         rounds->ids[i] = wants[count - 1 - i].id;
@@ -110,6 +119,7 @@ void trove__rounds_destroy(struct trove__rounds *rounds)
     trove__free(rounds->batch);
     trove__free(rounds->states);
     trove__free(rounds->sorted);
+    trove__free(rounds->acknowledged);
     trove__free(rounds);
 }
 
@@ -175,16 +185,67 @@ bool trove__rounds_refused(struct trove__rounds *rounds, const struct trove_oid 
     if (position < rounds->batch_start || position >= rounds->batch_end ||
         rounds->states[position] != WAITING)
         return false;
+    rounds->refusals++;
     rounds->states[position] = ABSENT;
     return true;
 }
 
 void trove__rounds_refused_unnamed(struct trove__rounds *rounds)
 {
+    rounds->refusals++;
     if (rounds->batch_count == 1)
         rounds->states[find(rounds, &rounds->batch[0])] = ABSENT;
     else
         rounds->limit = rounds->batch_count / 2;
+}
+
+bool trove__rounds_should_ask(const struct trove__rounds *rounds)
+{
+    size_t left = 0;
+
+    if (rounds->asked || rounds->refusals < ASK_AFTER_REFUSALS)
+        return false;
+    for (size_t i = 0; i < rounds->count; i++)
+        left += rounds->states[i] == WAITING;
+    return left > ASK_ABOUT_MORE_THAN;
+}
+
+size_t trove__rounds_ask(struct trove__rounds *rounds, const struct trove_oid **ret_ids)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < rounds->count; i++) {
+        if (rounds->states[i] == WAITING)
+            rounds->batch[count++] = rounds->ids[i];
+    }
+    rounds->asked = true;
+    *ret_ids = rounds->batch;
+    return count;
+}
+
+bool trove__rounds_acknowledged(struct trove__rounds *rounds, const struct trove_oid *id)
+{
+    size_t position = find(rounds, id);
+
+    if (position == rounds->count || rounds->states[position] != WAITING)
+        return false;
+    rounds->acknowledged[position] = true;
+    return true;
+}
+
+size_t trove__rounds_believe(struct trove__rounds *rounds, const struct trove_oid **ret_ids)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < rounds->count; i++) {
+        if (rounds->states[i] != WAITING || rounds->acknowledged[i])
+            continue;
+        rounds->states[i] = ABSENT;
+        rounds->batch[count++] = rounds->ids[i];
+    }
+    rounds->limit = rounds->count; /* whoever was refused is out */
+    *ret_ids = rounds->batch;
+    return count;
 }
 
 void trove__rounds_arrived(struct trove__rounds *rounds, const struct trove_oid *id)

@@ -6,7 +6,7 @@
  * Servers leave wanted ids out of filtered answers when another want reaches them first, and refuse a whole request for
  * one id they do not have. So: what is missing goes out again together, round after round while a round brings
  * something; what is left goes alone; a refused id is taken out and the rest sent again; a refusal that names no id
- * halves the batch.
+ * halves the batch. Where a second one comes, it is time to ask the server which of the ids it has (question.h).
  */
 #ifndef TROVE_FETCH_ROUNDS_H
 #define TROVE_FETCH_ROUNDS_H
@@ -34,6 +34,16 @@ bool trove__rounds_broke_off(struct trove__rounds *rounds);
 bool trove__rounds_refused(struct trove__rounds *rounds, const struct trove_oid *id);
 /* The server refused it and did not say why. A batch of one: that id is what it refuses. */
 void trove__rounds_refused_unnamed(struct trove__rounds *rounds);
+
+/* True when the server refused two of its ids already and enough are left to make the question pay. */
+bool trove__rounds_should_ask(const struct trove__rounds *rounds);
+/* All that have not come and are not known to be absent, borrowed until the next call. It is asked about them once. */
+size_t trove__rounds_ask(struct trove__rounds *rounds, const struct trove_oid **ret_ids);
+/* The server says that it has ID; ids that were not asked for are ignored. Returns whether it was. */
+bool trove__rounds_acknowledged(struct trove__rounds *rounds, const struct trove_oid *id);
+/* The answer can be believed: returns how many of those asked for it did not name, which are absent now; *RET_IDS as
+ * above. Without this call nothing was learned. */
+size_t trove__rounds_believe(struct trove__rounds *rounds, const struct trove_oid **ret_ids);
 
 /* ID has come. At any time; ids that were not wanted are ignored. */
 void trove__rounds_arrived(struct trove__rounds *rounds, const struct trove_oid *id);

@@ -372,6 +372,11 @@ const char *trove__session_said(const struct trove__session *session)
     return session->said.code != 0 ? session->said.message : "";
 }
 
+bool trove__session_is_stateless(const struct trove__session *session)
+{
+    return session->transport->stateless;
+}
+
 bool trove__session_is_local(const struct trove__session *session)
 {
     return session->transport->local;
@@ -527,4 +532,34 @@ int trove__session_fetch(struct trove__session *session, const struct trove__fet
     if (ret_is_refused != NULL)
         *ret_is_refused = result < 0 && reader.is_refused;
     return finish(session, result > 0 ? -EIO : result, &why, err);
+}
+
+int trove__session_ask(struct trove__session *session, const struct trove_oid *ids, size_t count,
+                       void (*has)(void *context, const struct trove_oid *id), void *context,
+                       const struct trove_until *until, struct trove_error *err)
+{
+    struct trove__acks_reader reader = {.algo = session->caps.algo, .most = count};
+    struct trove_error why = {0};
+    struct trove__pkt pkt;
+    struct trove_oid id;
+    struct trove__io io;
+    int result = check_usable(session, err);
+
+    if (result == 0)
+        result = trove__build_question(&session->request, &session->caps, ids, count, err);
+    if (result < 0)
+        return result;
+    result = send_command(session, until, &io, &why);
+    while (result == 0) {
+        result = next_frame(session, &io, NULL, &pkt, &why);
+        if (result == 0)
+            result = trove__acks_reader_feed(&reader, &pkt, &id, &why);
+        if (result == TROVE__ACK_ID) {
+            has(context, &id);
+            result = 0;
+        }
+    }
+    if (result == TROVE__ACK_END)
+        result = end_answer(session, &io, &why);
+    return finish(session, result, &why, err);
 }

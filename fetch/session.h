@@ -18,7 +18,7 @@ struct trove__session_options {
 struct trove__caps {
     enum trove_algo algo;
     bool ls_refs, fetch, filter, shallow, object_info;
-    bool ref_in_want, sideband_all, unborn;
+    bool ref_in_want, sideband_all, unborn, wait_for_done;
     bool object_format; /* advertised, and so named in every command */
     char agent[128];
 };
@@ -65,6 +65,11 @@ int trove__session_fetch(struct trove__session *session, const struct trove__fet
                          const struct trove__fetch_events *events, const struct trove_until *until,
                          struct trove_oid *ret_refused, bool *ret_is_refused,
                          struct trove_error *err);
+/* Asks which of COUNT ids (at least 1) the server has; no pack comes. HAS hears each that it acknowledges, and it may be any.
+ * Returns 0 when all was heard, -ENOTSUP when the server would not wait for `done`, or as a failed fetch. */
+int trove__session_ask(struct trove__session *session, const struct trove_oid *ids, size_t count,
+                       void (*has)(void *context, const struct trove_oid *id), void *context,
+                       const struct trove_until *until, struct trove_error *err);
 bool trove__session_usable(const struct trove__session *session);
 /* True when the connection ended instead of answering the last command: one that was idle before may have died then,
  * which says nothing about the command. */
@@ -74,6 +79,8 @@ bool trove__session_broke_off(const struct trove__session *session);
 /* What the server itself said against the last fetch, and nothing of ours (such as the address, which may hold any word);
  * "": nothing. Borrowed until the next command. */
 const char *trove__session_said(const struct trove__session *session);
+/* True when each command stands alone: the peer remembers nothing, not even what its disk looked like before. */
+bool trove__session_is_stateless(const struct trove__session *session);
 bool trove__session_is_local(
     const struct trove__session *session); /* a process we started on this machine */
 void trove__session_stats(const struct trove__session *session, struct trove__session_stats *ret);

@@ -101,16 +101,20 @@ static struct trove__pooled *await_idle_locked(struct trove__pool *pool, int64_t
     return pooled;
 }
 
+static void take_locked(struct trove__pool *pool, struct trove__pooled *pooled)
+{
+    pooled->idle = false;
+    pool->idle_count--;
+}
+
 static struct trove__pooled *take_idle(struct trove__pool *pool, const struct trove_until *until)
 {
     struct trove__pooled *pooled;
 
     pthread_mutex_lock(&pool->lock);
     pooled = await_idle_locked(pool, until != NULL ? until->deadline_ns : TROVE_NO_DEADLINE);
-    if (pooled != NULL) {
-        pooled->idle = false;
-        pool->idle_count--;
-    }
+    if (pooled != NULL)
+        take_locked(pool, pooled);
     pthread_mutex_unlock(&pool->lock);
     return pooled;
 }
@@ -144,6 +148,24 @@ int trove__pool_take(struct trove__pool *pool, const struct trove_until *until,
     struct trove__pooled *pooled = take_idle(pool, until);
 
     *ret_reused = pooled != NULL;
+    if (pooled == NULL)
+        return open_another(pool, until, ret, err);
+    *ret = pooled;
+    return 0;
+}
+
+int trove__pool_take_fresh(struct trove__pool *pool, const struct trove_until *until,
+                           struct trove__pooled **ret, struct trove_error *err)
+{
+    struct trove__pooled *pooled;
+
+    pthread_mutex_lock(&pool->lock);
+    pooled = find_idle_locked(pool);
+    if (pooled != NULL && !trove__session_is_stateless(pooled->session))
+        pooled = NULL;
+    if (pooled != NULL)
+        take_locked(pool, pooled);
+    pthread_mutex_unlock(&pool->lock);
     if (pooled == NULL)
         return open_another(pool, until, ret, err);
     *ret = pooled;

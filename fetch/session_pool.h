@@ -21,6 +21,9 @@ void trove__pool_destroy(struct trove__pool *pool);
  * meanwhile. Own: given back by trove__pool_give(). */
 int trove__pool_take(struct trove__pool *pool, const struct trove_until *until,
                      struct trove__pooled **ret, bool *ret_reused, struct trove_error *err);
+/* The same, but one whose peer has not looked at its repository before. */
+int trove__pool_take_fresh(struct trove__pool *pool, const struct trove_until *until,
+                           struct trove__pooled **ret, struct trove_error *err);
 /* Gives it back; it is kept if another command may follow and there are not enough. */
 void trove__pool_give(struct trove__pool *pool, struct trove__pooled *pooled);
 

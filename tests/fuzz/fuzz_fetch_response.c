@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * fuzz_fetch_response.c - the answer to fetch, of both object formats (the first byte chooses). Properties: nothing comes
- * behind the end, pack bytes only from a pack, chatter within its limit, every failure says why, a refused id is in the text.
+ * fuzz_fetch_response.c - the answer to fetch, and to the question which ids a server has, of both object formats (the first
+ * byte chooses). Properties: nothing comes behind the end, pack bytes only from a pack, chatter within its limit, no more
+ * acknowledgments than were asked for, every failure says why, a refused id is in the text.
  */
 #include "fetch/protocol.h"
 #include "fuzz.h"
@@ -30,6 +31,32 @@ static void check_failure(const struct trove__fetch_reader *reader, int result,
     CHECK((result == -ENOENT) == reader->is_refused);
 }
 
+static int feed_acks(enum trove_algo algo, const uint8_t *data, size_t size)
+{
+    struct trove__acks_reader reader = {.algo = algo, .most = 10};
+    struct trove_error err = {0};
+    struct trove__pkt pkt;
+    struct trove_oid id;
+    size_t used, count = 0;
+    int result = TROVE__ACK_NOTHING;
+
+    while ((result == TROVE__ACK_NOTHING || result == TROVE__ACK_ID) &&
+           trove__pkt_parse(data, size, &pkt, &used) == 0) {
+        data += used;
+        size -= used;
+        result = trove__acks_reader_feed(&reader, &pkt, &id, &err);
+        if (result == TROVE__ACK_ID)
+            CHECK(pkt.size >= 4 + trove_oid_bytes(algo) * 2 && ++count <= 11);
+        CHECK(result != TROVE__ACK_END || pkt.kind == TROVE__PKT_FLUSH);
+    }
+    if (result < 0)
+        CHECK(err.code == result && err.message[0] != '\0' &&
+              (result == -EPROTO || result == -EFBIG || result == -EIO));
+    if (result == TROVE__ACK_END)
+        CHECK(trove__acks_reader_feed(&reader, &pkt, &id, &err) == -EPROTO);
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct trove__wire_limits limits;
@@ -47,6 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     reader.algo = data[0] & 1 ? TROVE_SHA256 : TROVE_SHA1;
+    if (data[0] & 2)
+        return feed_acks(reader.algo, data + 1, size - 1);
     while (result == 0 && item.kind != TROVE__FETCH_END &&
            trove__pkt_parse(data + offset, size - offset, &pkt, &used) == 0) {
         offset += used;

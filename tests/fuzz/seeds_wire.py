@@ -59,6 +59,9 @@ def make(seeds, work, algorithm):
         answer = serve(repository, request)[len(caps):]
         save(f"{seeds}/fuzz_fetch_response", f"{name}-{algorithm}", first + answer)
         save(f"{seeds}/fuzz_pktline", f"{name}-{algorithm}", answer)
+    haves = [f"have {head}\n", f"have {'1' * len(head)}\n"]
+    request = pkt("command=fetch\n") + format_line + b"0001" + pkt("wait-for-done\n") + b"".join(map(pkt, haves)) + b"0000"
+    save(f"{seeds}/fuzz_fetch_response", f"acks-{algorithm}", bytes([first[0] | 2]) + serve(repository, request)[len(caps):])
 
 
 def main():

@@ -15,7 +15,7 @@
 #define A "1111111111111111111111111111111111111111"
 #define B "2222222222222222222222222222222222222222"
 
-enum what { CAPS, REFS, FETCH };
+enum what { CAPS, REFS, FETCH, ACKS };
 
 struct outcome {
     int result; /* -EAGAIN: more is needed; 1: complete */
@@ -67,12 +67,25 @@ static int feed_fetch(struct trove__fetch_reader *reader, const struct trove__pk
     return result < 0 ? result : item.kind == TROVE__FETCH_END;
 }
 
+static int feed_acks(struct trove__acks_reader *reader, const struct trove__pkt *pkt,
+                     struct outcome *outcome)
+{
+    struct trove_oid id;
+    char hex[TROVE_OID_HEX_MAX + 1];
+    int result = trove__acks_reader_feed(reader, pkt, &id, &outcome->err);
+
+    if (result == TROVE__ACK_ID)
+        note(outcome, "has", trove_oid_to_hex(reader->algo, &id, hex), 4);
+    return result < 0 ? result : result == TROVE__ACK_END;
+}
+
 /* Feeds SIZE bytes frame by frame until something is decided. */
 static void run(enum what what, const void *bytes, size_t size, struct outcome *outcome)
 {
     struct trove__caps_reader caps = {.limits = &limits, .allow_service = true};
     struct trove__refs_reader *refs = calloc(1, sizeof(*refs));
     struct trove__fetch_reader fetch = {.limits = &limits, .algo = TROVE_SHA1};
+    struct trove__acks_reader acks = {.algo = TROVE_SHA1, .most = 2};
     const uint8_t *at = bytes;
 
     memset(outcome, 0, sizeof(*outcome));
@@ -88,6 +101,7 @@ static void run(enum what what, const void *bytes, size_t size, struct outcome *
             break;
         outcome->result = what == CAPS   ? trove__caps_reader_feed(&caps, &pkt, &outcome->err)
                           : what == REFS ? feed_ref(refs, &pkt, outcome)
+                          : what == ACKS ? feed_acks(&acks, &pkt, outcome)
                                          : feed_fetch(&fetch, &pkt, outcome);
     }
     outcome->caps = caps.caps;
@@ -187,6 +201,7 @@ static void protocol__capabilities(void **state)
     assert_int_equal(outcome.caps.algo, TROVE_SHA256);
     assert_true(outcome.caps.unborn && outcome.caps.shallow && outcome.caps.filter &&
                 outcome.caps.object_info && outcome.caps.object_format);
+    assert_true(outcome.caps.wait_for_done);
     assert_false(outcome.caps.ref_in_want || outcome.caps.sideband_all);
     run_frames(CAPS, over_http, &outcome);
     assert_int_equal(outcome.result, 1);
@@ -356,6 +371,37 @@ static void protocol__fetch_refused(void **state)
     trove__wire_limits_init(&limits);
 }
 
+static void protocol__acknowledgments(void **state)
+{
+    static const char *const some[] = {"acknowledgments\n", "ACK " A "\n", "ACK " B "\n", "0000",
+                                       NULL};
+    static const char *const with_nak[] = {
+        "acknowledgments\n", "ACK " A "\n", "ACK " B "\n", "NAK\n", "0000", NULL};
+    static const char *const none[] = {"acknowledgments\n", "NAK\n", "0000", NULL};
+    struct outcome outcome;
+
+    (void)state;
+    run_frames(ACKS, some, &outcome);
+    assert_int_equal(outcome.result, 1);
+    assert_string_equal(outcome.log, "has:1111;has:2222;");
+    run_frames(ACKS, with_nak, &outcome);
+    assert_int_equal(outcome.result, 1);
+    run_frames(ACKS, none, &outcome);
+    assert_int_equal(outcome.result, 1);
+    assert_string_equal(outcome.log, "");
+    torment(ACKS, some);
+
+    EXPECT(ACKS, -EPROTO, "something else", "0000");
+    EXPECT(ACKS, -EPROTO, "something else", "packfile\n");
+    EXPECT(ACKS, -EPROTO, "something else", "acknowledgments\n", "0001");
+    EXPECT(ACKS, -EPROTO, "malformed", "acknowledgments\n", "ready\n");
+    EXPECT(ACKS, -EPROTO, "malformed", "acknowledgments\n", "ACK 1\n");
+    EXPECT(ACKS, -EPROTO, "malformed", "acknowledgments\n", "ACK " A "1\n");
+    EXPECT(ACKS, -EFBIG, "more than", "acknowledgments\n", "NAK\n", "NAK\n", "NAK\n", "NAK\n");
+    EXPECT(ACKS, -EIO, "no \\x1b", "ERR no \x1b\n");
+    EXPECT(ACKS, -EIO, "no", "acknowledgments\n", "ERR no\n");
+}
+
 static void protocol__refused_ids(void **state)
 {
     static const struct {
@@ -458,6 +504,11 @@ static void protocol__commands(void **state)
                         "0012command=fetch\n0001"
                         "000ethin-pack\n000eofs-delta\n0032want " A "\n"
                         "0035shallow " B "\n0032have " B "\n0009done\n0000");
+    assert_int_equal(trove__build_question(&out, &caps, ids, 2, NULL), -ENOTSUP);
+    caps.wait_for_done = true;
+    assert_int_equal(trove__build_question(&out, &caps, ids, 2, NULL), 0);
+    assert_string_equal(trove__bytes_text(&out), "0012command=fetch\n00010012wait-for-done\n"
+                                                 "0032have " A "\n0032have " B "\n0000");
     trove__bytes_free(&out);
 }
 
@@ -517,6 +568,7 @@ int main(void)
         cmocka_unit_test(protocol__refs_refused),
         cmocka_unit_test(protocol__fetch_answer),
         cmocka_unit_test(protocol__fetch_refused),
+        cmocka_unit_test(protocol__acknowledgments),
         cmocka_unit_test(protocol__refused_ids),
         cmocka_unit_test(protocol__server_errors_are_shown_safely),
         cmocka_unit_test(protocol__commands),

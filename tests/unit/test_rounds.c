@@ -51,7 +51,8 @@ enum fate {
 struct server {
     enum fate fates[WANTS];
     bool came[WANTS];
-    unsigned requests, largest;
+    unsigned requests, largest, questions;
+    bool tells; /* which ids it has, when asked */
 };
 
 /* Answers one batch. */
@@ -90,6 +91,29 @@ static void answer(struct server *server, struct trove__rounds *rounds, const st
     trove__rounds_answered(rounds);
 }
 
+/* It is asked what it has. */
+static void answer_question(struct server *server, struct trove__rounds *rounds)
+{
+    struct trove_oid stranger = id_of(WANTS + 1);
+    const struct trove_oid *ids;
+    size_t count = trove__rounds_ask(rounds, &ids), absent = 0;
+
+    server->requests++;
+    server->questions++;
+    for (size_t i = 0; i < count; i++) {
+        unsigned number = number_of(&ids[i]);
+        assert_false(server->came[number]);
+        if (server->fates[number] == BOGUS || server->fates[number] == UNNAMED)
+            absent++;
+        else
+            assert_true(trove__rounds_acknowledged(rounds, &ids[i]));
+    }
+    assert_false(trove__rounds_acknowledged(rounds, &stranger));
+    assert_int_equal(trove__rounds_believe(rounds, &ids), absent);
+    for (size_t i = 0; i < absent; i++)
+        assert_true(server->fates[number_of(&ids[i])] >= BOGUS);
+}
+
 static void run(struct server *server, unsigned count)
 {
     struct trove__rounds *rounds = make(count);
@@ -99,8 +123,11 @@ static void run(struct server *server, unsigned count)
 
     trove__rounds_arrived(rounds, &stranger);
     assert_false(trove__rounds_refused(rounds, &stranger));
-    while ((n = trove__rounds_next(rounds, &ids)) != 0)
+    while ((n = trove__rounds_next(rounds, &ids)) != 0) {
         answer(server, rounds, ids, n);
+        if (server->tells && trove__rounds_should_ask(rounds))
+            answer_question(server, rounds);
+    }
     assert_int_equal(trove__rounds_next(rounds, &ids), 0);
     for (unsigned i = 0; i < count; i++) {
         enum fate fate = server->fates[i];
@@ -170,6 +197,58 @@ static void rounds__refusals_without_a_name_halve_the_batch(void **state)
     run(&server, 256);
     assert_in_range(server.requests, 8,
                     8 + 256); /* found by halving; what follows goes in small batches */
+}
+
+/* Goal: however many ids are refused, named or not, a server that tells which it has is asked once, and four requests are
+ * enough; what it leaves out of its answers arrives as ever. */
+static void rounds__the_server_tells_which_it_has(void **state)
+{
+    static const unsigned strides[] = {1, 2, 10, 100, 500};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(strides) / sizeof(strides[0]); i++) {
+        for (int unnamed = 0; unnamed < 2; unnamed++) {
+            struct server server = {.tells = true};
+            for (unsigned j = 0; j < WANTS; j += strides[i])
+                server.fates[j] = unnamed ? UNNAMED : BOGUS;
+            run(&server, WANTS);
+            assert_int_equal(server.questions, 1);
+            assert_int_equal(server.requests, strides[i] == 1 ? 3 : 4);
+        }
+    }
+    struct server shadows = {.tells = true};
+    for (unsigned i = 0; i < WANTS; i++)
+        shadows.fates[i] = i % 10 == 0 ? BOGUS : i % 2 ? SHADOWED : GOOD;
+    run(&shadows, WANTS);
+    assert_int_equal(shadows.requests, 5);
+}
+
+/* Goal: one refused id, or two of four, are no reason to ask; and it is asked once, though what it says is of no use. */
+static void rounds__when_to_ask(void **state)
+{
+    struct trove__rounds *rounds = make(10);
+    const struct trove_oid *ids;
+    struct trove_oid id;
+
+    (void)state;
+    for (unsigned refused = 0; refused < 9; refused++) {
+        assert_int_equal(trove__rounds_next(rounds, &ids), 10 - refused);
+        assert_int_equal(trove__rounds_should_ask(rounds), refused == 2);
+        if (refused == 2)
+            assert_int_equal(trove__rounds_ask(rounds, &ids), 8);
+        assert_int_equal(trove__rounds_next(rounds, &ids), 10 - refused);
+        id = ids[0];
+        assert_true(trove__rounds_refused(rounds, &id));
+    }
+    trove__rounds_destroy(rounds);
+    rounds = make(4);
+    for (unsigned refused = 0; refused < 4; refused++) {
+        assert_false(trove__rounds_should_ask(rounds));
+        assert_int_equal(trove__rounds_next(rounds, &ids), 4 - refused);
+        id = ids[0];
+        assert_true(trove__rounds_refused(rounds, &id));
+    }
+    trove__rounds_destroy(rounds);
 }
 
 /* Goal: an answer that broke off is asked for again, without what it brought; when two in a row brought nothing, not. */
@@ -249,6 +328,8 @@ int main(void)
         cmocka_unit_test(rounds__what_never_comes_in_company_goes_alone),
         cmocka_unit_test(rounds__bogus_ids_are_taken_out),
         cmocka_unit_test(rounds__refusals_without_a_name_halve_the_batch),
+        cmocka_unit_test(rounds__the_server_tells_which_it_has),
+        cmocka_unit_test(rounds__when_to_ask),
         cmocka_unit_test(rounds__broken_off_answers_go_on),
         cmocka_unit_test(rounds__two_barren_breaks_end_it),
         cmocka_unit_test(rounds__one_id_asked_twice_counts_once),
