@@ -209,13 +209,10 @@ int trove__pack_hold_outside(struct trove__pack_reader *reader, struct trove_obj
                              struct trove_error *err);
 void trove__pack_let_go(struct trove__pack_reader *reader, struct trove__pack_held *held);
 
-/* The header of the entry at OFFSET, once more. */
-int trove__pack_read_header(struct trove__pack_reader *reader, uint64_t offset,
-                            struct trove__pack_entry_header *ret, struct trove_error *err);
-/* Inflates the entry at OFFSET, whose size its first reading has proved. *RET is own, counted as being worked on, and ends
- * with trove__pack_give_memory(). */
-int trove__pack_inflate_again(struct trove__pack_reader *reader, uint64_t offset,
-                              const struct trove__pack_entry_header *header, uint8_t **ret,
+/* The header and the inflated data of ENTRY once more, whose size its first reading has proved. *RET is own, counted as
+ * being worked on, and ends with trove__pack_give_memory(). */
+int trove__pack_inflate_again(struct trove__pack_reader *reader, uint32_t entry,
+                              struct trove__pack_entry_header *ret_header, uint8_t **ret,
                               struct trove_error *err);
 void trove__pack_give_memory(struct trove__pack_reader *reader, uint8_t *memory, uint64_t size);
 

@@ -22,8 +22,8 @@ static int no_memory(uint64_t offset, struct trove_error *err)
 
 /* --- reading again ------------------------------------------------------------------------------------------------ */
 
-int trove__pack_read_header(struct trove__pack_reader *reader, uint64_t offset,
-                            struct trove__pack_entry_header *ret, struct trove_error *err)
+static int read_header(struct trove__pack_reader *reader, uint64_t offset,
+                       struct trove__pack_entry_header *ret, struct trove_error *err)
 {
     uint8_t bytes[TROVE__PACK_ENTRY_HEADER_MAX];
     const char *why;
@@ -98,9 +98,10 @@ static int inflate_at(struct trove__pack_reader *reader, uint64_t at, uint64_t o
     return r < 0 ? no_memory(offset, err) : inflate_pieces(reader, at, err);
 }
 
-int trove__pack_inflate_again(struct trove__pack_reader *reader, uint64_t offset,
-                              const struct trove__pack_entry_header *header, uint8_t **ret,
-                              struct trove_error *err)
+/* Inflates the entry at OFFSET, which has HEADER. */
+static int inflate_entry(struct trove__pack_reader *reader, uint64_t offset,
+                         const struct trove__pack_entry_header *header, uint8_t **ret,
+                         struct trove_error *err)
 {
     uint8_t *out;
     int r = trove__pack_count_work(reader, header->size + REMAKE_COST_BYTES, offset, err);
@@ -116,6 +117,16 @@ int trove__pack_inflate_again(struct trove__pack_reader *reader, uint64_t offset
     else
         *ret = out;
     return r;
+}
+
+int trove__pack_inflate_again(struct trove__pack_reader *reader, uint32_t entry,
+                              struct trove__pack_entry_header *ret_header, uint8_t **ret,
+                              struct trove_error *err)
+{
+    uint64_t offset = trove__pack_index_entry(&reader->parser.index, entry)->offset;
+    int r = read_header(reader, offset, ret_header, err);
+
+    return r < 0 ? r : inflate_entry(reader, offset, ret_header, ret, err);
 }
 
 /* --- holding ------------------------------------------------------------------------------------------------------ */
@@ -243,11 +254,11 @@ static int step_down(struct trove__pack_reader *reader, uint32_t entry,
 
     if (known->thin)
         return hold_put_by(reader, entry, known->offset, ret, err);
-    r = trove__pack_read_header(reader, known->offset, &header, err);
+    r = read_header(reader, known->offset, &header, err);
     if (r < 0)
         return r;
     if (!trove__pack_kind_is_delta(header.kind)) {
-        r = trove__pack_inflate_again(reader, known->offset, &header, &data, err);
+        r = inflate_entry(reader, known->offset, &header, &data, err);
         return r < 0 ? r : keep(reader, entry, data, header.size, ret, err);
     }
     if (header.kind == TROVE__PACK_OFS_DELTA)
@@ -329,10 +340,8 @@ static int climb(struct trove__pack_reader *reader, uint32_t entry, struct trove
     struct trove__pack_entry_header header;
     struct trove__pack_held result;
     uint8_t *delta;
-    int r = trove__pack_read_header(reader, offset, &header, err);
+    int r = trove__pack_inflate_again(reader, entry, &header, &delta, err);
 
-    if (r == 0)
-        r = trove__pack_inflate_again(reader, offset, &header, &delta, err);
     if (r < 0)
         return r;
     r = apply_again(reader, entry, offset, delta, header.size, held, &result, err);

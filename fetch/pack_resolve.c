@@ -106,13 +106,10 @@ int trove__pack_resolve(struct trove__pack_reader *reader, uint32_t entry,
 
 static int resolve_again(struct trove__pack_reader *reader, uint32_t entry, struct trove_error *err)
 {
-    uint64_t offset = trove__pack_index_entry(&reader->parser.index, entry)->offset;
     struct trove__pack_entry_header header;
     uint8_t *delta;
-    int r = trove__pack_read_header(reader, offset, &header, err);
+    int r = trove__pack_inflate_again(reader, entry, &header, &delta, err);
 
-    if (r == 0)
-        r = trove__pack_inflate_again(reader, offset, &header, &delta, err);
     if (r < 0)
         return r;
     r = trove__pack_resolve(reader, entry, &header, delta, header.size, err);

@@ -181,6 +181,12 @@ void delta_insert(struct bytes *delta, const void *data, size_t size)
     }
 }
 
+void fill_noise(uint8_t *data, size_t size, uint32_t seed)
+{
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
+}
+
 struct trove_oid oid_of(enum trove_algo algo, enum trove_type type, const void *data, size_t size)
 {
     const struct trove_hash *hash = algo == TROVE_SHA256 ? trove_hash_sha256() : trove_hash_sha1();

@@ -47,6 +47,11 @@ void delta_begin(struct bytes *delta, uint64_t base_size, uint64_t result_size);
 void delta_copy(struct bytes *delta, uint32_t offset, uint32_t size);
 void delta_insert(struct bytes *delta, const void *data, size_t size);
 
+/* --- contents --- */
+
+/* Bytes that do not compress, the same for the same SEED. */
+void fill_noise(uint8_t *data, size_t size, uint32_t seed);
+
 struct trove_oid oid_of(enum trove_algo algo, enum trove_type type, const void *data, size_t size);
 
 #endif

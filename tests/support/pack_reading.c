@@ -3,7 +3,23 @@
  * pack_reading.c - reading a whole pack in a test.
  */
 #include "pack_reading.h"
+#include "support.h"
 #include <errno.h>
+
+struct trove__pack_limits pack_limits(bool threads)
+{
+    struct trove__pack_limits limits;
+
+    trove__pack_limits_init(&limits);
+    limits.thread_bytes = threads ? 0 : UINT64_MAX;
+    return limits;
+}
+
+void pack_target_start_discarding(struct pack_target *target)
+{
+    assert_true(pack_target_init(target, trove_hash_sha1()));
+    target->discard = true;
+}
 
 struct pack_outcome pack_read(struct pack_target *target, const struct trove__pack_limits *limits,
                               const void *bytes, size_t size, size_t piece)
@@ -31,6 +47,19 @@ struct pack_outcome pack_read(struct pack_target *target, const struct trove__pa
         outcome.status = outcome.status == 0 ? r : outcome.status;
     }
     trove__pack_reader_destroy(reader);
+    return outcome;
+}
+
+struct pack_outcome pack_read_whole(struct pack_target *target,
+                                    const struct trove__pack_limits *limits,
+                                    const struct pack_builder *pack)
+{
+    struct pack_outcome outcome = pack_read(target, limits, pack->out.at, pack->out.size, 65515);
+
+    assert_string_equal(outcome.err.message, "");
+    assert_int_equal(outcome.status, 0);
+    assert_int_equal(outcome.stats.objects, pack->count);
+    assert_int_equal(target->wrong_ids, 0);
     return outcome;
 }
 

@@ -29,10 +29,7 @@ static uint8_t *noise(size_t size, uint32_t seed)
     uint8_t *data = malloc(size + 1);
 
     assert_non_null(data);
-    for (size_t i = 0; i < size; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        data[i] = (uint8_t)(seed >> 24);
-    }
+    fill_noise(data, size, seed);
     return data;
 }
 

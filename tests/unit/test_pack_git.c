@@ -109,7 +109,6 @@ static void pack_git__everything(void **state)
         "--delta-base-offset", "", "--depth=250 --window=50 --delta-base-offset --no-reuse-delta",
         "--no-reuse-delta --no-reuse-object --window=0 --compression=0"};
     static const size_t pieces[] = {611, 65515, SIZE_MAX};
-    struct trove__pack_limits limits;
 
     (void)state;
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -121,11 +120,10 @@ static void pack_git__everything(void **state)
                  options[i]);
         pack = shell(script, NULL, 0);
         for (size_t j = 0; j < 6; j++) {
+            const struct trove__pack_limits limits = pack_limits(j % 2 != 0);
             struct pack_target target;
             struct pack_outcome outcome;
 
-            trove__pack_limits_init(&limits);
-            limits.thread_bytes = j % 2 == 0 ? UINT64_MAX : 0;
             assert_true(pack_target_init(&target, hash()));
             outcome = read_checked(&target, &limits, &pack, pieces[j / 2]);
             assert_int_equal(outcome.stats.objects,
@@ -144,17 +142,15 @@ static void pack_git__little_memory(void **state)
     struct output pack = shell("cd \"$2\"; git rev-list --objects --all | git pack-objects -q "
                                "--stdout --depth=250 --delta-base-offset --no-reuse-delta",
                                NULL, 0);
-    struct trove__pack_limits limits;
 
     (void)state;
     for (int threads = 0; threads < 2; threads++) {
+        struct trove__pack_limits limits = pack_limits(threads != 0);
         struct pack_target target;
         struct pack_outcome outcome;
 
-        trove__pack_limits_init(&limits);
         limits.max_inflight_bytes = (uint64_t)2 << 20;
         limits.spool_bytes = 64 * 1024;
-        limits.thread_bytes = threads == 0 ? UINT64_MAX : 0;
         assert_true(pack_target_init(&target, hash()));
         outcome = read_checked(&target, &limits, &pack, 65515);
         assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);

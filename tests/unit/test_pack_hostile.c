@@ -302,12 +302,10 @@ static void hostile__does_not_fit_in_flight(void **state)
     struct trove__pack_limits limits = limits_with(NULL);
     struct pack_builder pack = begin();
     uint8_t *noise = malloc(3 * MIB);
-    uint32_t seed = 1;
 
     (void)state;
     assert_non_null(noise);
-    for (size_t i = 0; i < 3 * MIB; i++)
-        noise[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
+    fill_noise(noise, 3 * MIB, 1);
     limits.max_inflight_bytes = 2 * MIB;
     pack_add(&pack, TROVE_BLOB, noise, 3 * MIB);
     pack_end(&pack);
@@ -508,52 +506,62 @@ static struct bytes delta_to(const char *text)
     return delta;
 }
 
+/* Deltas of any three bytes, each other's for example, and the ids of what they make. */
+static struct pair {
+    struct trove_oid one, two;
+    struct bytes to_one, to_two;
+} make_pair(void)
+{
+    return (struct pair){
+        .one = oid_of(TROVE_SHA1, TROVE_BLOB, "one", 3),
+        .two = oid_of(TROVE_SHA1, TROVE_BLOB, "two", 3),
+        .to_one = delta_to("one"),
+        .to_two = delta_to("two"),
+    };
+}
+
+static void pair_free(struct pair *pair)
+{
+    bytes_free(&pair->to_one);
+    bytes_free(&pair->to_two);
+}
+
 static void hostile__missing_bases_and_circles(void **state)
 {
-    struct trove_oid one = oid_of(TROVE_SHA1, TROVE_BLOB, "one", 3);
-    struct trove_oid two = oid_of(TROVE_SHA1, TROVE_BLOB, "two", 3);
-    struct bytes to_one, to_two;
+    struct pair pair = make_pair();
     struct pack_builder pack = begin();
 
     (void)state;
-    to_one = delta_to("one");
-    to_two = delta_to("two");
-    pack_add_ref(&pack, &two, &to_one);
+    pack_add_ref(&pack, &pair.two, &pair.to_one);
     pack_end(&pack);
     expect(&pack, -EPROTO, "which neither the pack nor the cache has");
     pack = begin();
-    pack_add_ref(&pack, &one, &to_one); /* of itself */
+    pack_add_ref(&pack, &pair.one, &pair.to_one); /* of itself */
     pack_end(&pack);
     expect(&pack, -EPROTO, "1 deltas of the pack have no base");
     pack = begin();
-    pack_add_ref(&pack, &two, &to_one); /* of each other, and one that hangs on them */
-    pack_add_ofs(&pack, 12, &to_two);
-    pack_add_ref(&pack, &one, &to_two);
+    pack_add_ref(&pack, &pair.two, &pair.to_one); /* of each other, and one that hangs on them */
+    pack_add_ofs(&pack, 12, &pair.to_two);
+    pack_add_ref(&pack, &pair.one, &pair.to_two);
     pack_end(&pack);
     expect(&pack, -EPROTO, "3 deltas of the pack have no base");
-    bytes_free(&to_one);
-    bytes_free(&to_two);
+    pair_free(&pair);
 }
 
 /* Goal: what looks like a circle and is none comes out: the object whose id two deltas of each other make is there too. */
 static void hostile__chain_that_looks_like_a_circle(void **state)
 {
-    struct trove_oid one = oid_of(TROVE_SHA1, TROVE_BLOB, "one", 3);
-    struct trove_oid two = oid_of(TROVE_SHA1, TROVE_BLOB, "two", 3);
-    struct bytes to_one, to_two;
+    struct pair pair = make_pair();
     struct pack_builder pack = begin();
 
     (void)state;
-    to_one = delta_to("one");
-    to_two = delta_to("two");
-    pack_add_ref(&pack, &two, &to_one);
-    pack_add_ref(&pack, &one, &to_two);
+    pack_add_ref(&pack, &pair.two, &pair.to_one);
+    pack_add_ref(&pack, &pair.one, &pair.to_two);
     pack_add(&pack, TROVE_BLOB, "one", 3);
     pack_end(&pack);
     assert_int_equal(pack_try(trove_hash_sha1(), NULL, &pack).status, 0);
     pack_free(&pack);
-    bytes_free(&to_one);
-    bytes_free(&to_two);
+    pair_free(&pair);
 }
 
 static void hostile__delta_limits(void **state)

@@ -70,12 +70,6 @@ static int install(void **state)
 
 /* --- packs -------------------------------------------------------------------------------------------------------- */
 
-static void fill(uint8_t *data, size_t size, uint32_t seed)
-{
-    for (size_t i = 0; i < size; i++)
-        data[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
-}
-
 enum { BLOB_BYTES = 100000, BLOBS = 80, GROUP = 8 };
 
 /* 80 blobs of noise, 8 MB; then deltas that go back to all of them, again and again, so that with little memory each base
@@ -89,7 +83,7 @@ static struct pack_builder large_pack(void)
     assert_non_null(data);
     pack_begin(&pack, TROVE_SHA1);
     for (uint32_t i = 0; i < BLOBS; i++) {
-        fill(data, BLOB_BYTES, i);
+        fill_noise(data, BLOB_BYTES, i);
         at[i] = pack_add(&pack, TROVE_BLOB, data, BLOB_BYTES);
     }
     for (uint32_t round = 1; round <= 3; round++)
@@ -112,39 +106,56 @@ static struct pack_builder large_pack(void)
     return pack;
 }
 
+/* Reads PACK; by every allocation and by the reader's own account it stays within its limit. */
+static struct pack_outcome read_bounded(const struct pack_builder *pack,
+                                        const struct trove__pack_limits *limits)
+{
+    struct pack_target target;
+    struct pack_outcome outcome;
+    uint64_t before;
+
+    pack_target_start_discarding(&target);
+    before = memory.bytes;
+    memory.peak = before;
+    outcome = pack_read(&target, limits, pack->out.at, pack->out.size, 65515);
+    print_message("bound %llu: allocated %llu, own account %llu\n",
+                  (unsigned long long)limits->max_inflight_bytes,
+                  (unsigned long long)(memory.peak - before),
+                  (unsigned long long)outcome.stats.peak_bytes);
+    assert_true(memory.peak - before <= limits->max_inflight_bytes);
+    assert_true(outcome.stats.peak_bytes <= limits->max_inflight_bytes);
+    assert_int_equal(target.wrong_ids, 0);
+    pack_target_deinit(&target);
+    return outcome;
+}
+
+/* The same within 1 MiB. */
+static struct pack_outcome read_within_a_mebibyte(const struct pack_builder *pack, bool threads)
+{
+    struct trove__pack_limits limits = pack_limits(threads);
+
+    limits.max_inflight_bytes = MIB;
+    return read_bounded(pack, &limits);
+}
+
 /* Goal: a pack of 8 MB, 32 MB inflated, stays within 2 MiB, going by every allocation and by the reader's own account, on
  * one thread and on three. */
 static void memory__stays_within_the_bound(void **state)
 {
     struct pack_builder pack = large_pack();
-    struct trove__pack_limits limits;
 
     (void)state;
     for (int threads = 0; threads < 2; threads++)
         for (uint64_t bound = 1; bound <= 4; bound *= 2) {
-            struct pack_target target;
+            struct trove__pack_limits limits = pack_limits(threads != 0);
             struct pack_outcome outcome;
-            uint64_t before;
 
-            trove__pack_limits_init(&limits);
             limits.max_inflight_bytes = bound * MIB;
-            limits.thread_bytes = threads == 0 ? UINT64_MAX : 0;
-            assert_true(pack_target_init(&target, trove_hash_sha1()));
-            target.discard = true;
-            before = memory.bytes;
-            memory.peak = before;
-            outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
+            outcome = read_bounded(&pack, &limits);
             assert_string_equal(outcome.err.message, "");
             assert_int_equal(outcome.status, 0);
             assert_int_equal(outcome.stats.objects, 4 * BLOBS);
             assert_true(outcome.stats.reinflated > 100);
-            assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
-            print_message("bound %llu: allocated %llu, own account %llu\n",
-                          (unsigned long long)limits.max_inflight_bytes,
-                          (unsigned long long)(memory.peak - before),
-                          (unsigned long long)outcome.stats.peak_bytes);
-            assert_true(memory.peak - before <= limits.max_inflight_bytes);
-            pack_target_deinit(&target);
         }
     pack_free(&pack);
 }
@@ -153,24 +164,16 @@ static void memory__stays_within_the_bound(void **state)
 static void memory__bases_come_back_from_the_cache(void **state)
 {
     struct pack_builder pack = large_pack();
-    struct trove__pack_limits limits;
 
     (void)state;
     for (int threads = 0; threads < 2; threads++) {
+        struct trove__pack_limits limits = pack_limits(threads != 0);
         struct pack_target target;
-        struct pack_outcome outcome;
 
-        trove__pack_limits_init(&limits);
         limits.max_inflight_bytes = 2 * MIB;
-        limits.thread_bytes = threads == 0 ? UINT64_MAX : 0;
         assert_true(pack_target_init(&target, trove_hash_sha1()));
-        outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
-        assert_string_equal(outcome.err.message, "");
-        assert_int_equal(outcome.status, 0);
-        assert_int_equal(outcome.stats.objects, 4 * BLOBS);
-        assert_int_equal(outcome.stats.reinflated, 0);
+        assert_int_equal(pack_read_whole(&target, &limits, &pack).stats.reinflated, 0);
         assert_true(target.finds > 100);
-        assert_int_equal(target.wrong_ids, 0);
         pack_target_deinit(&target);
     }
     pack_free(&pack);
@@ -194,7 +197,7 @@ static void memory__three_hundred_megabytes(void **state)
     pack_begin(&pack, TROVE_SHA1);
     pack.level = 1;
     for (uint32_t i = 0; i < FILES; i++) {
-        fill(data, FILE_BYTES / 3, i);
+        fill_noise(data, FILE_BYTES / 3, i);
         memset(data + FILE_BYTES / 3, (int)i, FILE_BYTES - FILE_BYTES / 3);
         at[i] = pack_add(&pack, TROVE_BLOB, data, FILE_BYTES);
     }
@@ -214,10 +217,7 @@ static void memory__three_hundred_megabytes(void **state)
     before = memory.bytes;
     memory.peak = before;
     assert_true(pack_target_init_evicting(&target, trove_hash_sha1(), CACHE_MIB * MIB));
-    outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
-    assert_string_equal(outcome.err.message, "");
-    assert_int_equal(outcome.stats.objects, 2 * FILES);
-    assert_int_equal(target.wrong_ids, 0);
+    outcome = pack_read_whole(&target, &limits, &pack);
     assert_true(outcome.stats.spooled_bytes > 0);
     assert_true(outcome.stats.reinflated > FILES / 2);
     assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
@@ -234,12 +234,10 @@ static void memory__index_stays_within_the_bound(void **state)
     const uint32_t count = test_all_turns() ? 60000 : 6000;
     struct trove__pack_limits limits;
     struct pack_builder pack;
-    struct pack_target target;
     struct pack_outcome outcome;
     struct bytes delta;
     struct trove_oid base;
     uint32_t i = 0;
-    uint64_t before;
 
     (void)state;
     pack_begin(&pack, TROVE_SHA1);
@@ -254,42 +252,10 @@ static void memory__index_stays_within_the_bound(void **state)
     pack_end(&pack);
     trove__pack_limits_init(&limits);
     limits.max_inflight_bytes = MIB;
-    assert_true(pack_target_init(&target, trove_hash_sha1()));
-    target.discard = true;
-    before = memory.bytes;
-    memory.peak = before;
-    outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
+    outcome = read_bounded(&pack, &limits);
     assert_string_equal(outcome.err.message, "");
     assert_int_equal(outcome.stats.objects, count + 1);
-    assert_true(memory.peak - before <= limits.max_inflight_bytes);
-    assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
-    pack_target_deinit(&target);
     pack_free(&pack);
-}
-
-/* Reads PACK with 1 MiB, on one thread or on three; what is allocated must stay within that. */
-static struct pack_outcome read_within_a_mebibyte(const struct pack_builder *pack, bool threads)
-{
-    struct trove__pack_limits limits;
-    struct pack_target target;
-    struct pack_outcome outcome;
-    uint64_t before;
-
-    trove__pack_limits_init(&limits);
-    limits.max_inflight_bytes = MIB;
-    limits.thread_bytes = threads ? 0 : UINT64_MAX;
-    assert_true(pack_target_init(&target, trove_hash_sha1()));
-    target.discard = true;
-    before = memory.bytes;
-    memory.peak = before;
-    outcome = pack_read(&target, &limits, pack->out.at, pack->out.size, 65515);
-    print_message("allocated %llu, own account %llu\n", (unsigned long long)(memory.peak - before),
-                  (unsigned long long)outcome.stats.peak_bytes);
-    assert_true(memory.peak - before <= limits.max_inflight_bytes);
-    assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
-    assert_int_equal(target.wrong_ids, 0);
-    pack_target_deinit(&target);
-    return outcome;
 }
 
 /* Goal: the bytes with which a claim is being proved stay within the bound, too: an object that claims 100 MiB is not
@@ -302,7 +268,7 @@ static void memory__claims_stay_within_the_bound(void **state)
 
     (void)state;
     assert_non_null(data);
-    fill(data, NOISE_BYTES, 1);
+    fill_noise(data, NOISE_BYTES, 1);
     pack_begin(&pack, TROVE_SHA1);
     pack_add_header(&pack, TROVE_BLOB, 100 * MIB);
     pack_add_stream(&pack, data, NOISE_BYTES);
@@ -367,7 +333,7 @@ static void memory__long_chain_is_made_again(void **state)
         bytes_free(&delta);
     }
     for (uint32_t i = 0; i < 4; i++) {
-        fill(data, NOISE_BYTES, i);
+        fill_noise(data, NOISE_BYTES, i);
         pack_add(&pack, TROVE_BLOB, data, NOISE_BYTES);
     }
     delta_begin(&delta, 4, 3);
@@ -397,7 +363,7 @@ static struct pack_builder small_pack(void)
 
     assert_non_null(data);
     pack_begin(&pack, TROVE_SHA1);
-    fill(data, BLOB_BYTES, 1);
+    fill_noise(data, BLOB_BYTES, 1);
     at = pack_add(&pack, TROVE_BLOB, data, BLOB_BYTES);
     late = oid_of(TROVE_SHA1, TROVE_TREE, data, 5000);
     delta_begin(&delta, 5000, 4);
@@ -433,23 +399,20 @@ static size_t open_files(void)
 static void memory__each_allocation_fails_in_turn(void **state)
 {
     struct pack_builder pack = small_pack();
-    struct trove__pack_limits limits;
 
     (void)state;
     for (int threads = 0; threads < 2; threads++) {
+        struct trove__pack_limits limits = pack_limits(threads != 0);
         bool failed = true;
 
+        limits.max_inflight_bytes = MIB;
         for (size_t n = 1; failed; n++) {
             struct pack_target target;
             struct pack_outcome outcome;
             uint64_t blocks;
             size_t files;
 
-            trove__pack_limits_init(&limits);
-            limits.max_inflight_bytes = MIB;
-            limits.thread_bytes = threads == 0 ? UINT64_MAX : 0;
-            assert_true(pack_target_init(&target, trove_hash_sha1()));
-            target.discard = true;
+            pack_target_start_discarding(&target);
             blocks = memory.blocks;
             files = open_files();
             memory.failed = false;
@@ -478,19 +441,16 @@ static void memory__each_allocation_fails_in_turn(void **state)
 static void memory__target_fails(void **state)
 {
     struct pack_builder pack = small_pack();
-    struct trove__pack_limits limits;
 
     (void)state;
-    trove__pack_limits_init(&limits);
     for (size_t way = 0; way < 4; way++)
         for (size_t n = 1; n < 34; n++) {
+            const struct trove__pack_limits limits = pack_limits(way % 2 != 0);
             struct pack_target target;
             struct pack_outcome outcome;
             uint64_t blocks;
 
-            limits.thread_bytes = way % 2 == 0 ? UINT64_MAX : 0;
-            assert_true(pack_target_init(&target, trove_hash_sha1()));
-            target.discard = true;
+            pack_target_start_discarding(&target);
             *(way < 2 ? &target.fail_alloc_at : &target.fail_give_at) = n;
             blocks = memory.blocks;
             outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 7001);
@@ -505,19 +465,16 @@ static void memory__target_fails(void **state)
 static void memory__destroyed_at_any_moment(void **state)
 {
     struct pack_builder pack = small_pack();
-    struct trove__pack_limits limits;
 
     (void)state;
-    trove__pack_limits_init(&limits);
     for (size_t cut = 0; cut <= pack.out.size; cut += pack.out.size / 61) {
+        const struct trove__pack_limits limits = pack_limits(cut % 2 != 0);
         struct trove__pack_reader *reader;
         struct trove__pack_target calls;
         struct pack_target target;
         uint64_t blocks;
 
-        limits.thread_bytes = cut % 2 == 0 ? UINT64_MAX : 0;
-        assert_true(pack_target_init(&target, trove_hash_sha1()));
-        target.discard = true;
+        pack_target_start_discarding(&target);
         calls = pack_target_calls(&target);
         blocks = memory.blocks;
         assert_int_equal(
@@ -542,7 +499,7 @@ static void *no_thread(void *argument)
 static void memory__no_threads_to_be_had(void **state)
 {
     struct pack_builder pack = small_pack();
-    struct trove__pack_limits limits;
+    const struct trove__pack_limits limits = pack_limits(true);
     struct pack_target target;
     struct pack_outcome outcome;
     pthread_attr_t before, absurd;
@@ -550,10 +507,7 @@ static void memory__no_threads_to_be_had(void **state)
     uint64_t blocks;
 
     (void)state;
-    trove__pack_limits_init(&limits);
-    limits.thread_bytes = 0;
-    assert_true(pack_target_init(&target, trove_hash_sha1()));
-    target.discard = true;
+    pack_target_start_discarding(&target);
     blocks = memory.blocks;
     assert_int_equal(pthread_getattr_default_np(&before), 0);
     assert_int_equal(pthread_attr_init(&absurd), 0);

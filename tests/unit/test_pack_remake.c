@@ -12,19 +12,13 @@
 
 enum { FILLER_BYTES = 10000, FILLERS = 120, TEXT_BYTES = 5000 };
 
-static void fill(uint8_t *data, size_t size, uint32_t seed)
-{
-    for (size_t i = 0; i < size; i++)
-        data[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
-}
-
 /* So many bytes that what came before has left a reader with 1 MiB. */
 static void add_fillers(struct pack_builder *pack, uint32_t seed)
 {
     uint8_t data[FILLER_BYTES];
 
     for (uint32_t i = 0; i < FILLERS; i++) {
-        fill(data, sizeof(data), seed * 1000 + i);
+        fill_noise(data, sizeof(data), seed * 1000 + i);
         pack_add(pack, TROVE_BLOB, data, sizeof(data));
     }
 }
@@ -49,20 +43,40 @@ static struct bytes delta_of_one_byte(size_t base_size, uint8_t byte)
     return delta;
 }
 
-static struct trove__pack_limits little_memory(bool threads)
-{
+/* A reading with 1 MiB. */
+struct reading {
     struct trove__pack_limits limits;
+    struct pack_target target;
+    struct pack_outcome outcome;
+};
 
-    trove__pack_limits_init(&limits);
-    limits.max_inflight_bytes = MIB;
-    limits.thread_bytes = threads ? 0 : UINT64_MAX;
-    return limits;
+static void reading_limits(struct reading *reading, bool threads)
+{
+    memset(reading, 0, sizeof(*reading));
+    reading->limits = pack_limits(threads);
+    reading->limits.max_inflight_bytes = MIB;
 }
 
-static void target_start(struct pack_target *target)
+static void reading_start(struct reading *reading, bool threads)
 {
-    assert_true(pack_target_init(target, trove_hash_sha1()));
-    target->discard = true;
+    reading_limits(reading, threads);
+    pack_target_start_discarding(&reading->target);
+}
+
+/* All comes, and right. */
+static void reading_whole(struct reading *reading, const struct pack_builder *pack)
+{
+    reading->outcome = pack_read_whole(&reading->target, &reading->limits, pack);
+    pack_target_deinit(&reading->target);
+}
+
+/* It fails with CODE. */
+static void reading_fails(struct reading *reading, const struct pack_builder *pack, int code)
+{
+    reading->outcome =
+        pack_read(&reading->target, &reading->limits, pack->out.at, pack->out.size, 65515);
+    assert_int_equal(reading->outcome.status, code);
+    pack_target_deinit(&reading->target);
 }
 
 /* --- circles ------------------------------------------------------------------------------------------------------ */
@@ -77,8 +91,8 @@ static struct pack_builder twins(void)
     struct bytes delta;
     size_t at;
 
-    fill(a, sizeof(a), 1);
-    fill(b, sizeof(b), 2);
+    fill_noise(a, sizeof(a), 1);
+    fill_noise(b, sizeof(b), 2);
     id_a = oid_of(TROVE_SHA1, TROVE_BLOB, a, sizeof(a));
     id_b = oid_of(TROVE_SHA1, TROVE_BLOB, b, sizeof(b));
     pack_begin(&pack, TROVE_SHA1);
@@ -105,17 +119,11 @@ static void remake__twins_are_no_circle(void **state)
 
     (void)state;
     for (int threads = 0; threads < 2; threads++) {
-        struct trove__pack_limits limits = little_memory(threads != 0);
-        struct pack_target target;
-        struct pack_outcome outcome;
+        struct reading reading;
 
-        target_start(&target);
-        outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
-        assert_string_equal(outcome.err.message, "");
-        assert_int_equal(outcome.stats.objects, pack.count);
-        assert_true(outcome.stats.reinflated > 0);
-        assert_int_equal(target.wrong_ids, 0);
-        pack_target_deinit(&target);
+        reading_start(&reading, threads != 0);
+        reading_whole(&reading, &pack);
+        assert_true(reading.outcome.stats.reinflated > 0);
     }
     pack_free(&pack);
 }
@@ -154,17 +162,13 @@ static void remake__is_counted(void **state)
 
     (void)state;
     for (int threads = 0; threads < 2; threads++) {
-        struct trove__pack_limits limits = little_memory(threads != 0);
-        struct pack_target target;
-        struct pack_outcome outcome;
+        struct reading reading;
 
-        limits.max_delta_output_bytes = 10 * MIB;
-        target_start(&target);
-        outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
-        assert_int_equal(outcome.status, -EFBIG);
-        assert_non_null(strstr(outcome.err.message, "deltas of the pack"));
-        assert_true(outcome.stats.reinflated <= limits.max_delta_output_bytes / 150000 + 1);
-        pack_target_deinit(&target);
+        reading_start(&reading, threads != 0);
+        reading.limits.max_delta_output_bytes = 10 * MIB;
+        reading_fails(&reading, &pack, -EFBIG);
+        assert_non_null(strstr(reading.outcome.err.message, "deltas of the pack"));
+        assert_true(reading.outcome.stats.reinflated <= 10 * MIB / 150000 + 1);
     }
     pack_free(&pack);
 }
@@ -178,7 +182,7 @@ static struct pack_builder late_base(uint32_t count)
     uint8_t base[TEXT_BYTES];
     struct trove_oid id;
 
-    fill(base, sizeof(base), 1);
+    fill_noise(base, sizeof(base), 1);
     id = oid_of(TROVE_SHA1, TROVE_BLOB, base, sizeof(base));
     pack_begin(&pack, TROVE_SHA1);
     for (uint32_t i = 0; i < count; i++) {
@@ -204,18 +208,14 @@ static void remake__cancelled_between_deltas(void **state)
 
     (void)state;
     for (int threads = 0; threads < 2; threads++) {
-        struct trove__pack_limits limits = little_memory(threads != 0);
-        struct pack_target target;
-        struct pack_outcome outcome;
+        struct reading reading;
 
-        target_start(&target);
-        assert_int_equal(trove_cancel_create(&target.until.cancel), 0);
-        target.cancel_at_give = AT;
-        outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
-        assert_int_equal(outcome.status, -ECANCELED);
-        assert_true(target.gives < AT + LATER); /* what was under way is given */
-        trove_cancel_unref(target.until.cancel);
-        pack_target_deinit(&target);
+        reading_start(&reading, threads != 0);
+        assert_int_equal(trove_cancel_create(&reading.target.until.cancel), 0);
+        reading.target.cancel_at_give = AT;
+        reading_fails(&reading, &pack, -ECANCELED);
+        assert_true(reading.target.gives < AT + LATER); /* what was under way is given */
+        trove_cancel_unref(reading.target.until.cancel);
     }
     pack_free(&pack);
 }
@@ -229,7 +229,7 @@ static void remake__ended_within_an_object(void **state)
 
     (void)state;
     assert_non_null(data);
-    fill(data, BYTES, 1);
+    fill_noise(data, BYTES, 1);
     pack_begin(&pack, TROVE_SHA1);
     pack_add(&pack, TROVE_BLOB, data, BYTES);
     pack_end(&pack);
@@ -244,7 +244,7 @@ static void remake__ended_within_an_object(void **state)
 
         trove__pack_limits_init(&limits);
         limits.thread_bytes = UINT64_MAX;
-        target_start(&target);
+        pack_target_start_discarding(&target);
         assert_int_equal(trove_cancel_create(&target.until.cancel), 0);
         target.until.deadline_ns = way == 0 ? TROVE_NO_DEADLINE : trove_now_ns() + 1000000;
         calls = pack_target_calls(&target);
@@ -270,16 +270,30 @@ static void remake__ended_within_an_object(void **state)
 
 /* --- thin packs --------------------------------------------------------------------------------------------------- */
 
-/* A delta of OUTSIDE, then a delta of that one and one of that, after so much that it has left memory. */
-static struct pack_builder thin(const uint8_t *outside)
+/* The base that a thin pack leaves out. */
+static const uint8_t *outside(void)
+{
+    static uint8_t data[TEXT_BYTES];
+
+    fill_noise(data, sizeof(data), 5);
+    return data;
+}
+
+static void put_outside(struct pack_target *target)
+{
+    assert_int_equal(trove_put(target->cache, TROVE_BLOB, outside(), TEXT_BYTES, NULL, NULL), 0);
+}
+
+/* A delta of outside(), then a delta of that one and one of that, after so much that it has left memory. */
+static struct pack_builder thin(void)
 {
     struct pack_builder pack;
     uint8_t made[TEXT_BYTES];
-    struct trove_oid id = oid_of(TROVE_SHA1, TROVE_BLOB, outside, TEXT_BYTES);
+    struct trove_oid id = oid_of(TROVE_SHA1, TROVE_BLOB, outside(), TEXT_BYTES);
     struct bytes delta;
     size_t at;
 
-    fill(made, sizeof(made), 7);
+    fill_noise(made, sizeof(made), 7);
     pack_begin(&pack, TROVE_SHA1);
     delta = delta_to(TEXT_BYTES, made);
     at = pack_add_ref(&pack, &id, &delta);
@@ -297,27 +311,17 @@ static struct pack_builder thin(const uint8_t *outside)
 /* Goal: once its base was there, what a thin pack's delta makes can be made again, although that base has left the cache. */
 static void remake__thin_base_is_gone(void **state)
 {
-    uint8_t outside[TEXT_BYTES];
-    struct pack_builder pack;
+    struct pack_builder pack = thin();
 
     (void)state;
-    fill(outside, sizeof(outside), 5);
-    pack = thin(outside);
     for (int threads = 0; threads < 2; threads++) {
-        struct trove__pack_limits limits = little_memory(threads != 0);
-        struct pack_target target;
-        struct pack_outcome outcome;
+        struct reading reading;
 
-        target_start(&target);
-        assert_int_equal(trove_put(target.cache, TROVE_BLOB, outside, sizeof(outside), NULL, NULL),
-                         0);
-        target.found_most = 1;
-        outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
-        assert_string_equal(outcome.err.message, "");
-        assert_int_equal(outcome.stats.objects, pack.count);
-        assert_int_equal(target.wrong_ids, 0);
-        assert_true(outcome.stats.peak_bytes <= limits.max_inflight_bytes);
-        pack_target_deinit(&target);
+        reading_start(&reading, threads != 0);
+        put_outside(&reading.target);
+        reading.target.found_most = 1;
+        reading_whole(&reading, &pack);
+        assert_true(reading.outcome.stats.peak_bytes <= reading.limits.max_inflight_bytes);
     }
     pack_free(&pack);
 }
@@ -327,28 +331,17 @@ static void remake__thin_base_is_gone(void **state)
 /* Goal: a cache that takes nothing more, or that throws out what a later delta needs, changes nothing for the pack. */
 static void remake__with_a_full_cache(void **state)
 {
-    uint8_t outside[TEXT_BYTES];
-    struct pack_builder pack;
+    struct pack_builder pack = thin();
 
     (void)state;
-    fill(outside, sizeof(outside), 5);
-    pack = thin(outside);
     for (int way = 0; way < 4; way++) {
-        struct trove__pack_limits limits = little_memory(way % 2 != 0);
-        struct pack_target target;
-        struct pack_outcome outcome;
+        struct reading reading;
 
-        if (way < 2)
-            assert_true(pack_target_init_refusing(&target, trove_hash_sha1(), 2 * MIB));
-        else
-            assert_true(pack_target_init_evicting(&target, trove_hash_sha1(), 2 * MIB));
-        assert_int_equal(trove_put(target.cache, TROVE_BLOB, outside, sizeof(outside), NULL, NULL),
-                         0);
-        outcome = pack_read(&target, &limits, pack.out.at, pack.out.size, 65515);
-        assert_string_equal(outcome.err.message, "");
-        assert_int_equal(outcome.stats.objects, pack.count);
-        assert_int_equal(target.wrong_ids, 0);
-        pack_target_deinit(&target);
+        reading_limits(&reading, way % 2 != 0);
+        assert_true((way < 2 ? pack_target_init_refusing : pack_target_init_evicting)(
+            &reading.target, trove_hash_sha1(), 2 * MIB));
+        put_outside(&reading.target);
+        reading_whole(&reading, &pack);
     }
     pack_free(&pack);
 }
