@@ -36,7 +36,7 @@ static int no_room(const struct trove__pack_reader *reader, uint64_t size, uint6
     return trove_error_set(
         err, -EFBIG,
         "pack entry at offset %llu: its %llu bytes do not fit into the memory for packs under way "
-        "(%llu bytes)",
+        "(%llu bytes, max_inflight_bytes, of which packs themselves need some)",
         (unsigned long long)offset, (unsigned long long)size,
         (unsigned long long)reader->limits.max_inflight_bytes);
 }

@@ -139,6 +139,34 @@ static int bad_value(const char *option, const char *value)
     return TROVE__EXIT_USAGE;
 }
 
+#define INFLIGHT_LEAST ((uint64_t)64 << 20)
+
+/* Unless --max-inflight says otherwise: half of --max-bytes, three quarters of which one file may have; and not less than the
+ * library's own default. */
+static void derive_inflight(struct trove__tool *tool)
+{
+    uint64_t half = tool->cache_options.max_bytes / 2;
+
+    if (!tool->inflight_given)
+        tool->cache_options.max_inflight_bytes = half > INFLIGHT_LEAST ? half : INFLIGHT_LEAST;
+}
+
+static int max_bytes_option(struct trove__tool *tool, const char *value)
+{
+    if (!parse_bytes(value, &tool->cache_options.max_bytes))
+        return bad_value("max-bytes", value);
+    derive_inflight(tool);
+    return 1;
+}
+
+static int max_inflight_option(struct trove__tool *tool, const char *value)
+{
+    if (!parse_bytes(value, &tool->cache_options.max_inflight_bytes))
+        return bad_value("max-inflight", value);
+    tool->inflight_given = true;
+    return 1;
+}
+
 static int stats_option(struct trove__tool *tool, const char *word)
 {
     if (strcmp(word, "--stats") == 0 || strcmp(word, "--stats=text") == 0)
@@ -160,8 +188,10 @@ int trove__tool_own_option(struct trove__tool *tool, int argc, char **argv, int 
     }
     value = option_value("--max-bytes", argc, argv, index);
     if (value != NULL)
-        return parse_bytes(value, &tool->cache_options.max_bytes) ? 1
-                                                                  : bad_value("max-bytes", value);
+        return max_bytes_option(tool, value);
+    value = option_value("--max-inflight", argc, argv, index);
+    if (value != NULL)
+        return max_inflight_option(tool, value);
     value = option_value("--timeout", argc, argv, index);
     if (value != NULL)
         return parse_timeout(value, &tool->timeout_ms) ? 1 : bad_value("timeout", value);
@@ -252,6 +282,7 @@ int trove__tool_init(struct trove__tool *tool)
         .progress = -1, .timeout_ms = -1, .watcher_wake = -1, .start_ns = trove_now_ns()};
     trove_git_options_init(&tool->git_options);
     trove_options_init(&tool->cache_options);
+    derive_inflight(tool);
     return trove_cancel_create(&tool->cancel);
 }
 

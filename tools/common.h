@@ -47,8 +47,9 @@ struct trove__tool {
     /* trove's own options */
     const char *repository; /* -C; a command's short form may set it before open. NULL: none */
     enum trove__stats_form stats;
-    int progress;       /* 1 and 0: asked for, forbidden; -1: when standard error is a terminal */
-    int64_t timeout_ms; /* --timeout; -1: none */
+    int progress;        /* 1 and 0: asked for, forbidden; -1: when standard error is a terminal */
+    int64_t timeout_ms;  /* --timeout; -1: none */
+    bool inflight_given; /* --max-inflight */
 
     /* What open() will use; a command may adjust it before. */
     struct trove_git_options git_options;

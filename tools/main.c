@@ -34,6 +34,7 @@ static const char usage_text[] =
     "\n"
     "trove's options, before or after the command's name:\n"
     "    --max-bytes N[kMG]    memory for cached objects (256M)\n"
+    "    --max-inflight N[kMG] memory for packs under way (half of --max-bytes, at least 64M)\n"
     "    --timeout SECONDS     give up when all of it takes longer than this (no limit)\n"
     "    --low-speed BYTES/SECONDS\n"
     "                          give up when the server sends fewer bytes a second for so long (1000/30; 0/0: never)\n"

@@ -4,6 +4,7 @@
 A tree of 300 MB within 32 MiB of cache, with up to 100 MB of output; servers that hang or drip at each stage; a reader that goes away and an answered
 -q, which end the transfer; options that are unknown.
 """
+import base64
 import concurrent.futures
 import json
 import os
@@ -63,6 +64,27 @@ def make_big(path):
     repos.git(empty, "update-ref", "refs/heads/main", commit.decode().strip())
 
 
+# --- large files ------------------------------------------------------------------------------------------------------
+def base64_lines(seed, size):
+    lines = base64.encodebytes(random.Random(seed).randbytes(MIB))
+    return (lines * (size // len(lines) + 1))[:size]
+
+
+def make_large(path):
+    """A file of 60 MB between small ones, and two of 30 MB of which fast-import makes the second a delta of the first."""
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", path], check=True)
+    text = base64_lines(2, 30 * MIB)
+    files = {"a.c": b"abc\n", "m.bin": b"\0" + base64_lines(1, 60 * MIB), "z.c": b"abc too\n",
+             "one.txt": text, "two.txt": text[:MIB] + b"abc here\n" + text[MIB:]}
+    with subprocess.Popen(["git", "-C", path, "-c", "core.compression=1", "-c", "fastimport.unpackLimit=0", "fast-import", "--quiet"], stdin=subprocess.PIPE) as git:
+        git.stdin.write(b"commit refs/heads/main\ncommitter C <c@example.com> 1700000000 +0000\ndata 0\n")
+        for name, text in files.items():
+            git.stdin.write(b"M 644 inline %s\ndata %d\n%s\n" % (name.encode(), len(text), text))
+    if git.returncode != 0:
+        raise RuntimeError("git fast-import failed")
+    repos.serve_everything(path)
+
+
 # --- the tests --------------------------------------------------------------------------------------------------------
 class Limits:
     def __init__(self, args, big):
@@ -116,6 +138,18 @@ class Limits:
         done = self.trove("file://" + self.big, "grep", "--max-bytes=32M", "-h", "-w", "malloc", "HEAD", TMPDIR="/nonexistent/folder")[0]
         self.check(done.returncode == 128 and "cannot make a temporary file in /nonexistent/folder" in done.stderr,
                    "300 MB, no folder for temporary files: %d, %s" % (done.returncode, done.stderr))
+
+    def large_files(self, path):
+        url = "file://" + path
+        for words in (["grep", "abc", "HEAD"], ["grep", "-I", "-c", "abc", "HEAD"], ["ls-tree", "-l", "HEAD"],
+                      ["cat-file", "-s", "HEAD:m.bin"], ["cat-file", "-p", "HEAD:m.bin"], ["cat-file", "-p", "HEAD:two.txt"]):
+            git = self.run("git", "-C", path, *words)
+            ours = self.run(self.args.trove, "-C", url, *words)
+            self.check(git.returncode == 0 and git.stdout == ours.stdout and ours.returncode == 0, "large files: %s equals git's, %d bytes%s" % (
+                " ".join(words), len(git.stdout), ours.stderr.decode(errors="replace")[:300]))
+        ours = self.run(self.args.trove, "-C", url, "--max-inflight=32M", "grep", "abc", "HEAD")
+        self.check(ours.returncode == 128 and b"max_inflight_bytes" in ours.stderr, "large files: too little memory for one is said: %d, %s" % (
+            ours.returncode, ours.stderr.decode(errors="replace").strip()))
 
     def stall(self, scheme, stage, mode, options, expected):
         folder = repos.folder(self.args.work)
@@ -187,6 +221,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(100) as pool:  # they wait, all at once
         waiting = limits.stalls(pool)
         limits.unknown_options()
+        limits.large_files(repos.make_once(top, "large.git", repos.VERSION, make_large))
         limits.memory("file", ["-c", "foo"], ["-n", "-E", "(alpha|beta) malloc"], ["-l", "needle"])
         limits.memory("http", ["-n", "-E", "(alpha|beta) malloc"], ["-h", "-w", "malloc"])
         limits.no_temporary_files()
