@@ -29,11 +29,11 @@ install: packages
 
 asan tsan: test-packages
 	@scripts/build $@ -DTROVE_TESTS=ON
-	@ctest --preset $@ -L 'unit|stress'
+	@scripts/steadily ctest --preset $@ -L 'unit|stress'
 
 fuzz: test-packages
 	@scripts/build fuzz -DTROVE_TESTS=ON
-	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+	@scripts/steadily tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
 
 format: test-packages
 	@scripts/format

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Limits: limits_test.py --trove PROGRAM --root PROJECT --work FOLDER [options]
 
-A tree of 300 MB within 32 MiB of cache, with up to 100 MB of output; servers that hang or drip at each stage; a reader that goes away and an answered
--q, which end the transfer; options that are unknown.
+A tree of 300 MB within 32 MiB of cache, with up to 100 MB of output; files of 60 MB; servers that hang or drip at each
+stage; a reader that goes away and an answered -q, which end the transfer; options that are unknown.
 """
 import base64
 import concurrent.futures
