@@ -130,6 +130,28 @@ int fake_answer(const struct trove_request *request, struct trove_sink *sink)
     return r;
 }
 
+int fake_hold_first(struct fake_source *source, const struct trove_request *request,
+                    struct trove_sink *sink, struct trove_error *err)
+{
+    (void)err;
+    if (atomic_load(&source->requests) == 1 &&
+        !latch_wait_or_cancel(&source->go, request->until.cancel))
+        return -ECANCELED;
+    return fake_answer(request, sink);
+}
+
+struct trove_stream *fake_occupy(struct trove *cache, struct fake_source *source)
+{
+    struct trove_want want = {fake_id(1), TROVE_BLOB};
+    struct trove_stream *stream;
+
+    if (trove_stream_open(cache, NULL, &stream, NULL) < 0 ||
+        trove_stream_add(stream, &want, NULL, 1, NULL) < 0)
+        abort();
+    latch_wait(&source->started);
+    return stream;
+}
+
 static void note(struct fake_source *source, const struct trove_request *request)
 {
     unsigned largest = atomic_load(&source->largest), types = 0;

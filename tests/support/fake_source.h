@@ -60,6 +60,12 @@ int fake_give(struct trove_sink *sink, unsigned n, unsigned flags);
 int fake_give_wants(const struct trove_request *request, struct trove_sink *sink, size_t first,
                     size_t end);
 int fake_answer(const struct trove_request *request, struct trove_sink *sink);
+/* A whole script: answers everything, but the first request only when `go` is open. */
+int fake_hold_first(struct fake_source *source, const struct trove_request *request,
+                    struct trove_sink *sink, struct trove_error *err);
+
+/* Somebody who wants object 1 of CACHE until the stream is closed, and has been heard by SOURCE. */
+struct trove_stream *fake_occupy(struct trove *cache, struct fake_source *source);
 
 /* Runs FN(context, index) in COUNT threads that begin together, and waits for all. */
 void run_threads(unsigned count, void (*fn)(void *context, unsigned index), void *context);

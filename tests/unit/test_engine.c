@@ -83,6 +83,23 @@ static int add(struct bench *bench, unsigned n)
     return trove__engine_add(bench->engine, &id, name, (size_t)length, TROVE__CONTENT_LOOK);
 }
 
+/* Adds objects from FIRST on, below END; each must be taken. */
+static void add_all(struct bench *bench, unsigned first, unsigned end)
+{
+    for (unsigned n = first; n < end; n++)
+        assert_int_equal(add(bench, n), 0);
+}
+
+/* Adds more than the window takes, while nobody gives: waits, then hears that all is over. */
+static void add_until_it_ends(struct bench *bench)
+{
+    int r = 0;
+
+    for (unsigned n = 0; n < FAKE_OBJECTS && r == 0; n++)
+        r = add(bench, n);
+    assert_int_equal(r, -ECANCELED);
+}
+
 /* What git grep would print for the objects from FIRST on, below END: all of them match. */
 static void check_output(const struct bench *bench, unsigned first, unsigned end)
 {
@@ -119,16 +136,14 @@ static void run_backwards(size_t held_bytes)
 
     setup(&bench, "object", false, give_backwards, held_bytes);
     assert_int_equal(trove__engine_begin(bench.engine, NULL, NULL), 0);
-    for (unsigned n = 0; n < 5000; n++)
-        assert_int_equal(add(&bench, n), 0);
+    add_all(&bench, 0, 5000);
     assert_int_equal(trove__engine_end(bench.engine, NULL), 0);
     assert_true(trove__engine_hit(bench.engine));
     check_output(&bench, 0, 5000);
     /* A second part, of what is cached by now. */
     trove__text_reset(&bench.out);
     assert_int_equal(trove__engine_begin(bench.engine, NULL, NULL), 0);
-    for (unsigned n = 1000; n < 2000; n++)
-        assert_int_equal(add(&bench, n), 0);
+    add_all(&bench, 1000, 2000);
     assert_int_equal(trove__engine_end(bench.engine, NULL), 0);
     check_output(&bench, 1000, 2000);
     teardown(&bench);
@@ -167,6 +182,14 @@ static struct trove_fetch *start_fetch(struct bench *bench)
     return fetch;
 }
 
+static struct trove_fetch *begin_within_fetch(struct bench *bench)
+{
+    struct trove_fetch *fetch = start_fetch(bench);
+
+    assert_int_equal(trove__engine_begin(bench->engine, fetch, NULL), 0);
+    return fetch;
+}
+
 /* All the objects last first, and what is asked for later as well. */
 static int give_all_backwards(struct fake_source *source, const struct trove_request *request,
                               struct trove_sink *sink, struct trove_error *err)
@@ -188,10 +211,8 @@ static unsigned run_far_ahead(uint64_t aside_bytes)
     unsigned requests;
 
     setup_aside(&bench, "object", false, give_all_backwards, 2000, aside_bytes);
-    fetch = start_fetch(&bench);
-    assert_int_equal(trove__engine_begin(bench.engine, fetch, NULL), 0);
-    for (unsigned n = 0; n < 5000; n++)
-        assert_int_equal(add(&bench, n), 0);
+    fetch = begin_within_fetch(&bench);
+    add_all(&bench, 0, 5000);
     assert_int_equal(trove__engine_end(bench.engine, NULL), 0);
     check_output(&bench, 0, 5000);
     requests = bench.source.requests;
@@ -218,11 +239,9 @@ static void engine__first_line_before_the_rest(void **state)
 
     (void)state;
     setup(&bench, "object", false, give_half, 0);
-    fetch = start_fetch(&bench);
-    assert_int_equal(trove__engine_begin(bench.engine, fetch, NULL), 0);
+    fetch = begin_within_fetch(&bench);
     /* So few that they all fit into the window: adding does not wait for the second half. */
-    for (unsigned n = 450; n < 550; n++)
-        assert_int_equal(add(&bench, n), 0);
+    add_all(&bench, 450, 550);
     assert_int_equal(trove__engine_flush(bench.engine), 0);
     latch_wait(&bench.written);
     assert_false(trove_fetch_is_done(fetch));
@@ -239,16 +258,11 @@ static void engine__first_hit_answers(void **state)
 {
     struct trove_fetch *fetch;
     struct bench bench;
-    int r = 0;
 
     (void)state;
     setup(&bench, "object 7 ", true, give_half, 0);
-    fetch = start_fetch(&bench);
-    assert_int_equal(trove__engine_begin(bench.engine, fetch, NULL), 0);
-    for (unsigned n = 0; n < FAKE_OBJECTS && r == 0;
-         n++) /* more than the window takes: waits, then hears of it */
-        r = add(&bench, n);
-    assert_int_equal(r, -ECANCELED);
+    fetch = begin_within_fetch(&bench);
+    add_until_it_ends(&bench);
     assert_int_equal(trove__engine_end(bench.engine, NULL), 0);
     assert_true(trove__engine_is_answered(bench.engine));
     assert_true(trove_is_canceled(bench.cancel));
@@ -264,16 +278,12 @@ static void engine__closed_pipe(void **state)
     struct trove_fetch *fetch;
     struct trove_error err;
     struct bench bench;
-    int r = 0;
 
     (void)state;
     setup(&bench, "object", false, give_half, 0);
+    fetch = begin_within_fetch(&bench);
     bench.write_result = -EPIPE;
-    fetch = start_fetch(&bench);
-    assert_int_equal(trove__engine_begin(bench.engine, fetch, NULL), 0);
-    for (unsigned n = 0; n < FAKE_OBJECTS && r == 0; n++)
-        r = add(&bench, n);
-    assert_int_equal(r, -ECANCELED);
+    add_until_it_ends(&bench);
     assert_int_equal(trove__engine_end(bench.engine, &err), -EPIPE);
     trove__engine_abandon(bench.engine);
     assert_true(trove_is_canceled(bench.cancel));
@@ -290,8 +300,7 @@ static void engine__absent_object(void **state)
     (void)state;
     setup(&bench, "object", false, NULL, 0);
     assert_int_equal(trove__engine_begin(bench.engine, NULL, NULL), 0);
-    for (unsigned n = FAKE_OBJECTS - 20; n < FAKE_OBJECTS + 1; n++)
-        assert_int_equal(add(&bench, n), 0);
+    add_all(&bench, FAKE_OBJECTS - 20, FAKE_OBJECTS + 1);
     for (unsigned n = 0; n < 20; n++)
         add(&bench, n);
     assert_int_equal(trove__engine_end(bench.engine, &err), -ENOENT);
@@ -308,10 +317,8 @@ static void engine__destroyed_in_the_middle(void **state)
 
     (void)state;
     setup(&bench, "object", false, give_half, 0);
-    fetch = start_fetch(&bench);
-    assert_int_equal(trove__engine_begin(bench.engine, fetch, NULL), 0);
-    for (unsigned n = 480; n < 580; n++)
-        assert_int_equal(add(&bench, n), 0);
+    fetch = begin_within_fetch(&bench);
+    add_all(&bench, 480, 580);
     trove__engine_abandon(bench.engine);
     trove_fetch_free(fetch);
     teardown(&bench);

@@ -25,16 +25,18 @@ static void end(void)
     assert_int_equal(source.destroyed, 1);
 }
 
-/* Somebody who wants object 1 until the end, and has been heard. */
-static struct trove_stream *occupy(void)
+/* One request at a time, and the first one under way: it goes on when the source may. At most FLIGHTS_MAX flights, unless
+ * that is 0. The stream is of who asked. */
+static struct trove_stream *begin_held(uint32_t flights_max)
 {
-    struct trove_want want = {fake_id(1), TROVE_BLOB};
-    struct trove_stream *stream;
+    struct trove_options options;
 
-    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
-    assert_int_equal(trove_stream_add(stream, &want, NULL, 1, NULL), 0);
-    latch_wait(&source.started);
-    return stream;
+    fake_options(&options);
+    options.requests_at_once = 1;
+    if (flights_max > 0)
+        options.flights_max = flights_max;
+    begin(fake_hold_first, &options);
+    return fake_occupy(cache, &source);
 }
 
 static int resolve(unsigned n, const struct trove_until *until, struct trove_result *ret,
@@ -51,16 +53,6 @@ static void assert_object(unsigned n)
 
     assert_int_equal(resolve(n, NULL, &result, NULL), 0);
     assert_int_equal(check_result(&result, n), 0);
-}
-
-static int hold_first(struct fake_source *self, const struct trove_request *request,
-                      struct trove_sink *sink, struct trove_error *err)
-{
-    (void)err;
-    if (atomic_load(&self->requests) == 1 &&
-        !latch_wait_or_cancel(&self->go, request->until.cancel))
-        return -ECANCELED;
-    return fake_answer(request, sink);
 }
 
 /* --- failures ----------------------------------------------------------------------------------------------------- */
@@ -453,7 +445,7 @@ static void flight__leader_times_out(void **state)
     pthread_t other;
 
     (void)state;
-    begin(hold_first, NULL);
+    begin(fake_hold_first, NULL);
     assert_int_equal(trove__unit_get(cache, &unit), 0);
     start_leader(&leader);
     pthread_create(&other, NULL, follower, &followed);
@@ -471,16 +463,12 @@ static void flight__leader_times_out(void **state)
 /* Goal: a deadline that has passed already still lets a hit through; a miss is refused. */
 static void flight__past_deadline(void **state)
 {
-    struct trove_options options;
     struct trove_until past = {.deadline_ns = 1};
     struct trove_stream *stream;
     struct trove_result result;
 
     (void)state;
-    fake_options(&options);
-    options.requests_at_once = 1;
-    begin(hold_first, &options);
-    stream = occupy();
+    stream = begin_held(0);
     assert_int_equal(resolve(2, &past, &result, NULL), -ETIMEDOUT);
     latch_open(&source.go);
     assert_object(1);
@@ -515,7 +503,7 @@ static void flight__cancel(void **state)
     struct cancelled c = {0};
 
     (void)state;
-    begin(hold_first, NULL);
+    begin(fake_hold_first, NULL);
     assert_int_equal(trove_cancel_create(&c.token), 0);
     run_threads(8, wait_for_cancel, &c);
     assert_int_equal(c.canceled, 7);
@@ -529,16 +517,12 @@ static void flight__cancel(void **state)
 /* Goal: an id that nobody waits for any more and that was not sent is never asked for. */
 static void flight__unsent_and_unwanted_is_dropped(void **state)
 {
-    struct trove_options options;
     struct trove_until past = {.deadline_ns = 1};
     struct trove_stream *stream;
     struct trove_result result;
 
     (void)state;
-    fake_options(&options);
-    options.requests_at_once = 1;
-    begin(hold_first, &options);
-    stream = occupy();
+    stream = begin_held(0);
     for (unsigned n = 10; n < 20; n++)
         assert_int_equal(resolve(n, &past, &result, NULL), -ETIMEDOUT);
     latch_open(&source.go);
@@ -581,7 +565,6 @@ static void *ask_for_space(void *context)
 /* Goal: past flights_max a call that may not wait gets -EAGAIN, one that may waits and is served. */
 static void flight__bounded(void **state)
 {
-    struct trove_options options;
     struct trove_until past = {.deadline_ns = 1}, soon;
     struct trove_stream *stream;
     struct trove_result result;
@@ -589,11 +572,7 @@ static void flight__bounded(void **state)
     int waited = -2;
 
     (void)state;
-    fake_options(&options);
-    options.requests_at_once = 1;
-    options.flights_max = 4;
-    begin(hold_first, &options);
-    stream = occupy();
+    stream = begin_held(4);
     for (unsigned n = 2; n < 5; n++)
         assert_int_equal(resolve(n, &past, &result, NULL), -ETIMEDOUT);
     assert_int_equal(resolve(50, &past, &result, NULL), -EAGAIN);
@@ -647,7 +626,7 @@ static void flight__storm_of_streams(void **state)
     struct trove_result result;
 
     (void)state;
-    begin(hold_first, NULL);
+    begin(fake_hold_first, NULL);
     for (unsigned i = 0; i < COUNT; i++) {
         assert_int_equal(trove_stream_open(cache, NULL, &streams[i], NULL), 0);
         assert_int_equal(trove_stream_add(streams[i], &want, NULL, 1, NULL), 0);

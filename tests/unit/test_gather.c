@@ -190,35 +190,14 @@ static void gather__while_the_first_is_held(void **state)
     end();
 }
 
-static int hang_on_the_first(struct fake_source *self, const struct trove_request *request,
-                             struct trove_sink *sink, struct trove_error *err)
-{
-    (void)err;
-    if (atomic_load(&self->requests) == 1 &&
-        !latch_wait_or_cancel(&self->go, request->until.cancel))
-        return -ECANCELED;
-    return fake_answer(request, sink);
-}
-
-static struct trove_stream *occupy(void)
-{
-    struct trove_want want = {fake_id(1), TROVE_BLOB};
-    struct trove_stream *stream;
-
-    assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
-    assert_int_equal(trove_stream_add(stream, &want, NULL, 1, NULL), 0);
-    latch_wait(&source.started);
-    return stream;
-}
-
 /* Goal: a request that hangs holds up no other id, of its type or another. */
 static void gather__beside_a_hanging_request(void **state)
 {
     struct trove_stream *stream;
 
     (void)state;
-    begin(hang_on_the_first, NULL);
-    stream = occupy();
+    begin(fake_hold_first, NULL);
+    stream = fake_occupy(cache, &source);
     for (unsigned n = 100; n < 110; n++)
         assert_int_equal(resolve(n, n % 2 ? TROVE_BLOB : TROVE_TREE), 0);
     assert_int_equal(source.requests, 11);
@@ -271,7 +250,7 @@ static void gather__order(void **state)
     options.requests_at_once = 1;
     begin(note_order, &options);
     source.context = &order;
-    first = occupy();
+    first = fake_occupy(cache, &source);
     assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
     assert_int_equal(trove_stream_add(stream, &prefetched, NULL, 1, NULL), 0);
     assert_int_equal(trove_fetch_start(cache, &fetch, NULL, &order.fetch, NULL), 0);

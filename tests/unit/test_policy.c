@@ -171,23 +171,35 @@ static void policy__no_worse_than_clock(void **state)
     assert_int_equal(trove_close(cache, NULL), 0);
 }
 
+enum { HOT_SET = 1000 };
+
+static void use_hot_set(struct trove *cache)
+{
+    for (unsigned round = 0; round < 6; round++)
+        for (uint64_t n = 0; n < HOT_SET; n++)
+            use(cache, n);
+}
+
+static unsigned hot_left(struct trove *cache)
+{
+    unsigned left = 0;
+
+    for (uint64_t n = 0; n < HOT_SET; n++)
+        left += has(cache, n);
+    printf("%u of %d hot objects are left\n", left, HOT_SET);
+    return left;
+}
+
 /* Goal: one pass over ten times what fits leaves the hot set there, of which CLOCK would keep nothing. */
 static void policy__a_scan_leaves_the_hot_set(void **state)
 {
-    enum { SET = 1000 };
     struct trove *cache = open_with(TROVE_OVERFULL_EVICT, 2 << 20, NULL, NULL);
-    unsigned left = 0;
 
     (void)state;
-    for (unsigned round = 0; round < 6; round++)
-        for (uint64_t n = 0; n < SET; n++)
-            use(cache, n);
+    use_hot_set(cache);
     for (uint64_t n = 0; n < 70000; n++)
         use(cache, 100000 + n);
-    for (uint64_t n = 0; n < SET; n++)
-        left += has(cache, n);
-    printf("%u of %d hot objects are left\n", left, SET);
-    assert_in_range(left, SET / 100 * 98, SET);
+    assert_in_range(hot_left(cache), HOT_SET / 100 * 98, HOT_SET);
     assert_int_equal(trove_close(cache, NULL), 0);
 }
 
@@ -217,37 +229,38 @@ static void scan_sizes(void *context, unsigned index)
  * a large one needs comes from what was scanned before it, not from the hot set. */
 static void policy__a_scan_of_all_sizes_leaves_the_hot_set(void **state)
 {
-    enum { SET = 1000 };
     struct trove *cache = open_with(TROVE_OVERFULL_EVICT, 2 << 20, NULL, NULL);
-    unsigned left = 0;
 
     (void)state;
-    for (unsigned round = 0; round < 6; round++)
-        for (uint64_t n = 0; n < SET; n++)
-            use(cache, n);
+    use_hot_set(cache);
     run_threads(SCANNERS, scan_sizes, cache);
-    for (uint64_t n = 0; n < SET; n++)
-        left += has(cache, n);
-    printf("%u of %d hot objects are left\n", left, SET);
-    assert_in_range(
-        left, SET / 2,
-        SET); /* of which nothing was left when large ones took what they needed from main */
+    /* Nothing was left when large ones took what they needed from main. */
+    assert_in_range(hot_left(cache), HOT_SET / 2, HOT_SET);
     assert_int_equal(trove_close(cache, NULL), 0);
 }
 
 /* --- ERROR, GROW, CALLBACK ---------------------------------------------------------------------------------------- */
 
-static void policy__error_leaves_all_as_it_was(void **state)
+/* Puts objects 0, 1 and so on; returns how many there was room for. */
+static uint64_t put_until_overfull(struct trove *cache)
 {
-    struct trove *cache = open_with(TROVE_OVERFULL_ERROR, 256 << 10, NULL, NULL);
-    uint64_t n = 0, used, objects;
-    struct trove_stats stats;
+    uint64_t n = 0;
     int r;
 
-    (void)state;
     while ((r = put(cache, n)) == 0)
         n++;
     assert_int_equal(r, -ECACHE_OVERFULL);
+    return n;
+}
+
+static void policy__error_leaves_all_as_it_was(void **state)
+{
+    struct trove *cache = open_with(TROVE_OVERFULL_ERROR, 256 << 10, NULL, NULL);
+    uint64_t n, used, objects;
+    struct trove_stats stats;
+
+    (void)state;
+    n = put_until_overfull(cache);
     assert_true(n > 300);
     assert_int_equal(trove__reclaim_stop(&cache->reclaim, NULL),
                      0); /* quiet: a grown table's levels are free */
@@ -309,14 +322,11 @@ static void policy__callback_decides(void **state)
 {
     struct asked asked = {.answer = TROVE_OVERFULL_ERROR};
     struct trove *cache = open_with(TROVE_OVERFULL_CALLBACK, 1 << 20, ask, &asked);
-    uint64_t n = 0, objects;
+    uint64_t n, objects;
     struct trove_stats stats;
-    int r;
 
     (void)state;
-    while ((r = put(cache, n)) == 0)
-        n++;
-    assert_int_equal(r, -ECACHE_OVERFULL);
+    n = put_until_overfull(cache);
     assert_true(asked.times >= 1);
     assert_int_equal(asked.wanted, trove__object_usable(TROVE_SHA1, BYTES));
     assert_in_range(asked.used, (1 << 20) / 2, 1 << 20);
