@@ -40,27 +40,26 @@ void trove__credential_clear(struct trove__credential *credential)
     *credential = (struct trove__credential){0};
 }
 
-/* The value of the line "NAME=..." in ANSWER as a string of its own, or NULL. */
-static char *take_line(const struct trove__bytes *answer, const char *name)
+/* Sets *RET to the value of the line "NAME=..." in ANSWER, a string of its own, if there is one. 0 or -ENOMEM. */
+static int take_line(const struct trove__bytes *answer, const char *name, char **ret)
 {
     size_t length = strlen(name), size;
 
     for (const char *at = (const char *)answer->data; *at != '\0';
          at += size + (at[size] == '\n')) {
         size = strcspn(at, "\n");
-        if (size > length && strncmp(at, name, length) == 0 && at[length] == '=')
-            return trove__strndup(at + length + 1, size - length - 1);
+        if (size > length && strncmp(at, name, length) == 0 && at[length] == '=') {
+            *ret = trove__strndup(at + length + 1, size - length - 1);
+            return *ret != NULL ? 0 : -ENOMEM;
+        }
     }
-    return NULL;
+    return 0;
 }
 
-int trove__credential_fill(const struct trove__url *url, struct trove__io *io,
-                           struct trove__credential *ret, struct trove_error *err)
+int trove__credential_question(const struct trove__url *url, struct trove__bytes *ret)
 {
-    struct trove__credential credential = {0};
     struct trove__bytes question = {0};
     bool is_v6 = strchr(url->host, ':') != NULL; /* helpers know it as it stands in an address */
-    int status = 0, result;
 
     trove__bytes_addf(&question, "protocol=%s\nhost=%s%s%s%s%s\npath=%s\n",
                       url->scheme == TROVE__HTTPS ? "https" : "http", is_v6 ? "[" : "", url->host,
@@ -68,22 +67,61 @@ int trove__credential_fill(const struct trove__url *url, struct trove__io *io,
                       url->port != NULL ? url->port : "", url->path + (url->path[0] == '/'));
     if (url->user != NULL)
         trove__bytes_addf(&question, "username=%s\n", url->user);
-    result = question.failed
-                 ? -ENOMEM
-                 : run("fill", question.data, question.size, &credential.answer, io, &status, err);
-    trove__bytes_free(&question);
-    if (result == 0 && status == 0) {
-        if (trove__bytes_text(&credential.answer) == NULL)
-            result = trove_error_set(err, -ENOMEM, "no memory for a credential");
-        else {
-            credential.user = take_line(&credential.answer, "username");
-            credential.password = take_line(&credential.answer, "password");
-        }
+    if (question.failed) {
+        trove__bytes_free(&question);
+        return -ENOMEM;
     }
+    *ret = question;
+    return 0;
+}
+
+int trove__credential_unknown(struct trove_error *err)
+{
+    return trove_error_set(err, -EACCES,
+                           "the server asks for a name and password, and no credential "
+                           "helper gives one (git credential fill)");
+}
+
+int trove__credential_copy(const struct trove__credential *credential,
+                           struct trove__credential *ret)
+{
+    struct trove__credential copy = {.number = credential->number};
+    bool failed;
+
+    copy.password = trove__strdup(credential->password);
+    failed = copy.password == NULL;
+    if (credential->user != NULL)
+        failed |= (copy.user = trove__strdup(credential->user)) == NULL;
+    trove__bytes_add(&copy.answer, credential->answer.data, credential->answer.size);
+    if (failed || copy.answer.failed) {
+        trove__credential_clear(&copy);
+        return -ENOMEM;
+    }
+    *ret = copy;
+    return 0;
+}
+
+int trove__credential_fill(const struct trove__url *url, struct trove__io *io,
+                           struct trove__credential *ret, struct trove_error *err)
+{
+    struct trove__credential credential = {0};
+    struct trove__bytes question;
+    int status = 0, result = trove__credential_question(url, &question);
+
+    if (result == 0) {
+        result = run("fill", question.data, question.size, &credential.answer, io, &status, err);
+        trove__bytes_free(&question);
+    }
+    if (result == 0 && status == 0) {
+        if (trove__bytes_text(&credential.answer) == NULL ||
+            take_line(&credential.answer, "username", &credential.user) < 0 ||
+            take_line(&credential.answer, "password", &credential.password) < 0)
+            result = -ENOMEM;
+    }
+    if (result == -ENOMEM)
+        trove_error_set(err, result, "no memory for a credential");
     if (result == -ENOENT || (result == 0 && credential.password == NULL))
-        result = trove_error_set(err, -EACCES,
-                                 "the server asks for a name and password, and no credential "
-                                 "helper gives one (git credential fill)");
+        result = trove__credential_unknown(err);
     if (result < 0)
         trove__credential_clear(&credential);
     else

@@ -4,24 +4,16 @@
  */
 #include "inflight.h"
 
-#include <errno.h>
-#include <time.h>
+#include "condition.h"
 
-#include "core/until.h"
-
-enum { LEAST_SHARE = 1 << 20, CANCEL_CHECK_MS = 50 };
+enum { LEAST_SHARE = 1 << 20 };
 
 void trove__inflight_init(struct trove__inflight *inflight, uint64_t total)
 {
-    pthread_condattr_t attributes;
-
     inflight->total = inflight->left = total < 2 * LEAST_SHARE ? 2 * LEAST_SHARE : total;
     inflight->whole_waiting = 0;
     pthread_mutex_init(&inflight->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&inflight->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    trove__condition_init(&inflight->changed);
 }
 
 void trove__inflight_deinit(struct trove__inflight *inflight)
@@ -37,16 +29,6 @@ static bool is_free_locked(const struct trove__inflight *inflight, bool whole)
     return inflight->whole_waiting == 0 && inflight->left >= LEAST_SHARE;
 }
 
-/* A token cannot signal a condition, so it is looked at now and then. */
-static int wait_locked(struct trove__inflight *inflight, const struct trove_until *until)
-{
-    int64_t at_ns = trove_now_ns() + CANCEL_CHECK_MS * INT64_C(1000000);
-    struct timespec at = {.tv_sec = at_ns / 1000000000, .tv_nsec = at_ns % 1000000000};
-
-    pthread_cond_timedwait(&inflight->changed, &inflight->lock, &at);
-    return trove__until_check(until);
-}
-
 int trove__inflight_take(struct trove__inflight *inflight, bool whole,
                          const struct trove_until *until, uint64_t *ret_bytes)
 {
@@ -56,7 +38,7 @@ int trove__inflight_take(struct trove__inflight *inflight, bool whole,
     pthread_mutex_lock(&inflight->lock);
     inflight->whole_waiting += whole;
     while (status == 0 && !is_free_locked(inflight, whole))
-        status = wait_locked(inflight, until);
+        status = trove__condition_wait(&inflight->changed, &inflight->lock, until);
     inflight->whole_waiting -= whole;
     if (status == 0) {
         share = whole ? inflight->left : inflight->left / 2;

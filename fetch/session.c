@@ -168,8 +168,10 @@ static int finish(struct trove__session *session, int result, struct trove_error
 
 static int connect_to(struct trove__session *session, struct trove__io *io, struct trove_error *err)
 {
-    const struct trove__connect connect = {
-        .url = &session->url, .config = &session->config, .counters = &session->counters};
+    const struct trove__connect connect = {.url = &session->url,
+                                           .config = &session->config,
+                                           .logins = session->options.logins,
+                                           .counters = &session->counters};
 
     switch (session->url.scheme) {
     case TROVE__GIT:
@@ -241,8 +243,10 @@ static void learn_low_speed(struct trove__session *session)
     uint32_t bytes = speed_setting(session, "GIT_HTTP_LOW_SPEED_LIMIT", "lowspeedlimit");
     uint32_t seconds = speed_setting(session, "GIT_HTTP_LOW_SPEED_TIME", "lowspeedtime");
 
-    if (bytes != 0 && seconds != 0)
-        session->options = (struct trove__session_options){bytes, seconds};
+    if (bytes == 0 || seconds == 0)
+        return;
+    session->options.low_speed_bytes = bytes;
+    session->options.low_speed_seconds = seconds;
 }
 
 static int open_session(struct trove__session *session, const char *url, struct trove__io *io,

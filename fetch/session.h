@@ -9,9 +9,11 @@
 #include <trove/git.h>
 
 struct trove__session;
+struct trove__logins;
 
 struct trove__session_options {
     uint32_t low_speed_bytes, low_speed_seconds;
+    struct trove__logins *logins; /* what other connections know; borrowed; may be NULL */
 };
 
 /* What the server advertised. */

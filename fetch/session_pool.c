@@ -8,7 +8,9 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "condition.h"
 #include "core/memory.h"
+#include "logins.h"
 
 #define NS_PER_S 1000000000
 #define WAIT_MAX_NS (NS_PER_S / 4)
@@ -22,6 +24,7 @@ struct trove__pooled {
 struct trove__pool {
     char *url;
     struct trove__session_options options;
+    struct trove__logins logins;
     pthread_mutex_t lock;           /* all below */
     pthread_cond_t given;           /* one was given back */
     struct trove__pooled *sessions; /* idle and taken */
@@ -34,7 +37,6 @@ int trove__pool_create(const char *url, const struct trove__session_options *opt
                        struct trove__pool **ret_pool)
 {
     struct trove__pool *pool = trove__calloc(1, sizeof(*pool));
-    pthread_condattr_t attributes;
 
     if (pool == NULL)
         return -ENOMEM;
@@ -45,10 +47,9 @@ int trove__pool_create(const char *url, const struct trove__session_options *opt
     }
     pool->options = *options;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->given, &attributes);
-    pthread_condattr_destroy(&attributes);
+    trove__condition_init(&pool->given);
+    trove__logins_init(&pool->logins);
+    pool->options.logins = &pool->logins;
     *ret_pool = pool;
     return 0;
 }
@@ -68,6 +69,7 @@ void trove__pool_destroy(struct trove__pool *pool)
         pool->sessions = pooled->next;
         free_pooled(pooled);
     }
+    trove__logins_deinit(&pool->logins);
     pthread_cond_destroy(&pool->given);
     pthread_mutex_destroy(&pool->lock);
     trove__free(pool->url);

@@ -46,6 +46,7 @@ struct trove__transport {
 struct trove__connect {
     struct trove__url *url; /* http: follows a redirect */
     const struct trove__git_config *config;
+    struct trove__logins *logins; /* may be NULL */
     struct trove__wire_counters *counters;
 };
 

@@ -11,6 +11,7 @@
 #include "curl_io.h"
 #include "gzip.h"
 #include "http_options.h"
+#include "logins.h"
 #include "protocol.h"
 #include "transport.h"
 #include <errno.h>
@@ -25,6 +26,7 @@
 #define PAGE_MAX_BYTES (16 << 10) /* of an error page */
 #define REDIRECTS_MAX 10
 #define RETRIES_MAX 3
+#define LOGINS_MAX 2
 #define RETRY_AFTER_MAX_S 300
 #define INFO_REFS "/info/refs"
 #define SERVICE "service=git-upload-pack"
@@ -39,6 +41,7 @@ struct http {
     struct trove__io *io; /* of the call under way: libcurl's callbacks count in it */
     bool foreign;         /* a redirect led to another host */
 
+    struct trove__logins *logins;        /* may be NULL */
     struct trove__credential credential; /* from a helper */
     bool approved;                       /* the helpers know that it works */
     unsigned long auth;                  /* what the server takes; 0 while not known */
@@ -270,22 +273,34 @@ static void learn_auth(struct http *http)
                                                            : (unsigned long)offered;
 }
 
-static int unauthorized(struct http *http, struct trove_error *err)
+static void forget_credential(struct http *http)
+{
+    trove__credential_clear(&http->credential);
+    http->base.secret = NULL;
+    http->approved = false;
+}
+
+/* The server asks for a name and password, after BEFORE times in this request. What others gave us, or what was good once,
+ * may be out of date: then it is asked for anew; what was asked for just now is wrong. */
+static int unauthorized(struct http *http, unsigned before, struct trove_error *err)
 {
     int result;
 
     learn_auth(http);
     if (http->credential.password != NULL) {
-        trove__credential_report(&http->credential, false, http->io);
-        return trove_error_set(err, -EACCES,
-                               "authentication failed: the server refuses the name "
-                               "and password of the credential helper");
+        bool is_fresh = !http->credential.is_shared && !http->approved;
+        trove__logins_report(http->logins, &http->credential, false, http->io);
+        forget_credential(http);
+        if (is_fresh || before >= LOGINS_MAX)
+            return trove_error_set(err, -EACCES,
+                                   "authentication failed: the server refuses the name "
+                                   "and password of the credential helper");
     }
     if (http->url->password != NULL)
         return trove_error_set(err, -EACCES,
                                "authentication failed: the server refuses the name "
                                "and password in the address");
-    result = trove__credential_fill(http->url, http->io, &http->credential, err);
+    result = trove__logins_get(http->logins, http->url, http->io, &http->credential, err);
     http->base.secret = http->credential.password;
     return result;
 }
@@ -363,8 +378,7 @@ static int redirect(struct http *http, struct trove_error *err)
     if (crosses) {
         http->foreign = true;
         http->auth = 0;
-        trove__credential_clear(&http->credential);
-        http->base.secret = NULL;
+        forget_credential(http);
         /* libcurl would send cookies to any port of a host, and keep options that nothing replaces. */
         trove__curl_close(&http->curl);
         return set_up(http, err);
@@ -438,8 +452,8 @@ static int request(struct http *http, const void *body, size_t size, struct trov
             return result;
         if (http->status == 200)
             break;
-        if (http->status == 401 && logins++ < 2)
-            result = unauthorized(http, err);
+        if (http->status == 401)
+            result = unauthorized(http, logins++, err);
         else if (http->status == 429 || http->status == 503)
             result = wait_to_retry(http, retries++, err);
         else if (body == NULL && http->status / 100 == 3 && redirects++ < REDIRECTS_MAX)
@@ -452,7 +466,7 @@ static int request(struct http *http, const void *body, size_t size, struct trov
     }
     learn_auth(http);
     if (http->credential.password != NULL && !http->approved) {
-        trove__credential_report(&http->credential, true, http->io);
+        trove__logins_report(http->logins, &http->credential, true, http->io);
         http->approved = true;
     }
     return check_type(http, err);
@@ -544,6 +558,7 @@ int trove__http_open(const struct trove__connect *connect, struct trove__io *io,
     http->base.stateless = true;
     http->url = connect->url;
     http->config = connect->config;
+    http->logins = connect->logins;
     http->io = io;
     result = set_up(http, err);
     if (result == 0)

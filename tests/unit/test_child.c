@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct trove__session_options options = {1000, 30};
+static const struct trove__session_options options = {.low_speed_bytes = 1000,
+                                                      .low_speed_seconds = 30};
 
 static int open_fails(const char *url, struct trove_error *err)
 {

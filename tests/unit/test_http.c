@@ -18,7 +18,8 @@
 
 #define POST AFTER("done\n0000")
 
-static const struct trove__session_options options = {1000, 30};
+static const struct trove__session_options options = {.low_speed_bytes = 1000,
+                                                      .low_speed_seconds = 30};
 
 /* Opens and fetches WANTS ids; the first failure. */
 static int talk(const char *url, size_t wants, const struct trove_until *until,

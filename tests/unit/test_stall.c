@@ -143,7 +143,8 @@ static void stall__every_stage_ends_at_the_limit(void **state)
 
     (void)state;
     for (size_t i = 0; i < CASE_COUNT; i++) {
-        runs[i].options = (struct trove__session_options){1000, 1};
+        runs[i].options =
+            (struct trove__session_options){.low_speed_bytes = 1000, .low_speed_seconds = 1};
         runs[i].until = trove_until_ms(-1, NULL);
         start_run(&runs[i], i);
     }
@@ -162,7 +163,8 @@ static void stall__every_stage_ends_at_the_deadline(void **state)
 
     (void)state;
     for (size_t i = 0; i < CASE_COUNT; i++) {
-        runs[i].options = (struct trove__session_options){0, 0};
+        runs[i].options =
+            (struct trove__session_options){.low_speed_bytes = 0, .low_speed_seconds = 0};
         runs[i].until = trove_until_ms(500, NULL);
         start_run(&runs[i], i);
     }
@@ -210,7 +212,8 @@ static int bound_socket(struct sockaddr_in *ret_address)
 static void open_fails(const char *scheme, const struct sockaddr_in *address, uint32_t seconds,
                        int code, const char *words)
 {
-    const struct trove__session_options options = {1000, seconds};
+    const struct trove__session_options options = {.low_speed_bytes = 1000,
+                                                   .low_speed_seconds = seconds};
     struct trove__session *session = NULL;
     struct trove_error err = {0};
     char url[64];
@@ -268,7 +271,8 @@ struct real_run {
 static void *run_real(void *argument)
 {
     struct real_run *run = argument;
-    const struct trove__session_options options = {1000, run->low_speed_seconds};
+    const struct trove__session_options options = {.low_speed_bytes = 1000,
+                                                   .low_speed_seconds = run->low_speed_seconds};
     const struct trove_until until = trove_until_ms(run->timeout_ms, NULL);
     const struct trove__fetch_args args = {.wants = &run->id, .want_count = 1, .depth = 1};
     const struct trove__fetch_events events = {.context = &run->got, .pack = wire_count_pack};

@@ -15,7 +15,8 @@
 
 static int talk(const char *url, const struct trove_oid *id, bool refs, struct trove_error *err)
 {
-    const struct trove__session_options options = {1000, 30};
+    const struct trove__session_options options = {.low_speed_bytes = 1000,
+                                                   .low_speed_seconds = 30};
     const struct trove__fetch_args args = {.wants = id, .want_count = 1, .depth = 1};
     const struct trove__fetch_events events = {.pack = wire_no_pack};
     struct trove__session *session = NULL;
