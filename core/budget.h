@@ -15,7 +15,8 @@
  * EDGES     none: sums hand nothing over. RELAXED throughout is enough because a word's modification order alone decides
  *           what its compare-and-swaps see, and the bounds are each about one word.
  * PROGRESS  lock-free (a retry means that another reservation succeeded); the subtractions wait-free.
- * TESTS     tests/stress/test_cache_stress.c (the bound at every sample, a recount when quiet).
+ * TESTS     tests/stepped/test_stopped_cache.c (the bound with a thread stopped anywhere, a recount afterwards),
+ *           tests/stress/test_cache_stress.c (the bound at every sample, a recount when quiet).
  */
 #ifndef TROVE_CORE_BUDGET_H
 #define TROVE_CORE_BUDGET_H

@@ -4,6 +4,8 @@
  *
  * PROGRESS  has, get, get_many: wait-free, and get writes at most one hint. put, insert, find: lock-free in this library's
  *           code; ids and memory are obtained before the table is touched.
+ * TESTS     tests/unit/test_cache.c; tests/stepped/test_stopped_cache.c (a thread stopped at each step of a put, an
+ *           eviction or a get); tests/stress/test_cache_stress.c.
  */
 #include "core/cache_struct.h"
 #include "core/rcu.h"
@@ -336,9 +338,9 @@ void trove_stats(struct trove *cache, struct trove_stats *ret_stats)
     const struct trove__counters *c = &cache->counters;
 
     *ret_stats = (struct trove_stats){
-        .object_count = trove__counters_sum(c, TROVE__COUNT_OBJECTS),
-        .object_bytes = trove__counters_sum(c, TROVE__COUNT_OBJECT_BYTES),
-        .inflight_bytes = trove__counters_sum(c, TROVE__COUNT_INFLIGHT_BYTES),
+        .object_count = trove__counters_gauge(c, TROVE__COUNT_OBJECTS),
+        .object_bytes = trove__counters_gauge(c, TROVE__COUNT_OBJECT_BYTES),
+        .inflight_bytes = trove__counters_gauge(c, TROVE__COUNT_INFLIGHT_BYTES),
         .hits = trove__counters_sum(c, TROVE__COUNT_HITS),
         .misses = trove__counters_sum(c, TROVE__COUNT_MISSES),
         .puts = trove__counters_sum(c, TROVE__COUNT_PUTS),
@@ -350,7 +352,7 @@ void trove_stats(struct trove *cache, struct trove_stats *ret_stats)
         .uncached = trove__counters_sum(c, TROVE__COUNT_UNCACHED),
         .absent = trove__counters_sum(c, TROVE__COUNT_ABSENT),
         .failed = trove__counters_sum(c, TROVE__COUNT_FAILED),
-        .flights_now = trove__counters_sum(c, TROVE__COUNT_FLIGHTS_NOW),
+        .flights_now = trove__counters_gauge(c, TROVE__COUNT_FLIGHTS_NOW),
     };
     stats_of_memory(cache, ret_stats);
 }

@@ -39,3 +39,10 @@ uint64_t trove__counters_sum(const struct trove__counters *counters, enum trove_
         sum += trove__load_relaxed(&counters->stripes[s].values[which]);
     return sum;
 }
+
+uint64_t trove__counters_gauge(const struct trove__counters *counters, enum trove__counter which)
+{
+    uint64_t sum = trove__counters_sum(counters, which);
+
+    return sum <= INT64_MAX ? sum : 0;
+}

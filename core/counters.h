@@ -4,9 +4,12 @@
  * own (shared only past the number of stripes), a reader sums the stripes.
  *
  * A sum is exact when nothing runs; meanwhile it is some value between the true ones at the call's begin and end, for
- * each counter by itself. Gauges are counters that also go down, by adding the two's complement.
+ * each counter by itself. Gauges are counters that also go down, by adding the two's complement. Their sum may be off by
+ * what changed during the call, because a rise in a stripe that was read already is missed and the fall that followed it in
+ * another is not; so it may fall below nothing, which trove__counters_gauge() gives as 0.
  *
  * PROGRESS  wait-free.
+ * TESTS     tests/stepped/test_stopped_cache.c (a sum beside a rise and a fall at each of its steps).
  */
 #ifndef TROVE_CORE_COUNTERS_H
 #define TROVE_CORE_COUNTERS_H
@@ -49,5 +52,6 @@ unsigned trove__thread_stripe(void);
 void trove__counters_init(struct trove__counters *counters);
 void trove__counters_add(struct trove__counters *counters, enum trove__counter which, uint64_t n);
 uint64_t trove__counters_sum(const struct trove__counters *counters, enum trove__counter which);
+uint64_t trove__counters_gauge(const struct trove__counters *counters, enum trove__counter which);
 
 #endif

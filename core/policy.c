@@ -38,7 +38,8 @@
  * LIMITS    When no segment can be had, an object is evicted instead of kept. An object whose cell was given up while it
  *           was being moved stays until the cache is closed or an insert displaces it.
  * TESTS     tests/unit/test_policy.c (what stays), tests/stepped/test_put_work.c (the bound),
- *            tests/stress/test_cache_stress.c (the bound at every sample, a recount when quiet).
+ *           tests/stepped/test_stopped_cache.c (a thread stopped at each step of a put that evicts: I1, I2, I3 and
+ *           PROGRESS), tests/stress/test_cache_stress.c (the bound at every sample, a recount when quiet).
  * SOURCES   Yang et al.: FIFO queues are all you need for cache eviction (S3-FIFO).
  */
 #include "core/policy.h"
@@ -343,7 +344,7 @@ static int evict(struct trove__policy *policy, struct trove__queue *from,
     trove__store_relaxed(&policy->wanted_room, bytes_of(object)); /* RELAXED: see may_defer() */
     if (enqueue(from, object) == 0)
         return -EBUSY;
-    take_out(policy, object, false); /* no segment to keep it in: it waits parked, as live */
+    take_out(policy, object, false); /* no segment to keep it in; it stays live until it is free */
     return 0;
 }
 

@@ -23,14 +23,14 @@
  * PROGRESS  lock-free: a retry means that another ticket was served, or a segment linked. No thread waits for another: a
  *           pusher stopped between ticket and cell loses the cell, nobody else loses anything.
  * LIMITS    A queue holds at least one segment. Cells that were poisoned stay unused.
- * TESTS     tests/stress/test_cache_stress.c, by what the evictor finds.
+ * TESTS     tests/stepped/test_stopped_cache.c (a pusher and popper stopped at each step, also while segments come and
+ *           go), tests/stress/test_cache_stress.c, by what the evictor finds.
  * SOURCES   Correia, Ramalhete: FAAArrayQueue. Yang, Mellor-Crummey: A wait-free queue as fast as fetch-and-add.
  */
 #include "core/queue.h"
 #include "core/memory.h"
 #include <errno.h>
 
-#define CELLS 448
 #define TAKEN ((uintptr_t)1)
 
 struct trove__segment {
@@ -40,7 +40,7 @@ struct trove__segment {
     struct trove__retired retired;
     struct trove__budget *budget;
     _Alignas(TROVE__FALSE_SHARING_BYTES)
-        atomic_ulong cells[CELLS]; /* 0, an object's address, or TAKEN */
+        atomic_ulong cells[TROVE__SEGMENT_CELLS]; /* 0, an object's address, or TAKEN */
 };
 
 _Static_assert(sizeof(struct trove__segment) <= 4096, "a segment fits a page");
@@ -81,7 +81,7 @@ static struct trove__segment *segment_create(struct trove__reclaim *reclaim)
     atomic_init(&segment->next, NULL);
     segment->retired.free = segment_free_retired;
     segment->budget = reclaim->budget;
-    for (unsigned i = 0; i < CELLS; i++)
+    for (unsigned i = 0; i < TROVE__SEGMENT_CELLS; i++)
         atomic_init(&segment->cells[i], 0);
     return segment;
 }
@@ -148,7 +148,7 @@ int trove__queue_push(struct trove__queue *queue, struct trove_object *object)
         uint64_t ticket = trove__add_relaxed(&tail->pushed, 1);
         unsigned long empty = 0;
 
-        if (ticket < CELLS) {
+        if (ticket < TROVE__SEGMENT_CELLS) {
             /* RELEASE [E1 push-cell]: pairs with ACQUIRE in trove__queue_pop(). */
             if (trove__cas_release(&tail->cells[ticket], &empty, (uintptr_t)object))
                 return 0;
@@ -192,7 +192,7 @@ struct trove_object *trove__queue_pop(struct trove__queue *queue)
             trove__load_acquire(&head->next) == NULL) /* [E2 link-segment] */
             return NULL;
         ticket = trove__add_relaxed(&head->popped, 1);
-        if (ticket >= CELLS) {
+        if (ticket >= TROVE__SEGMENT_CELLS) {
             if (!leave_segment(queue, head))
                 return NULL;
             continue;

@@ -13,6 +13,8 @@
 
 struct trove__segment;
 
+#define TROVE__SEGMENT_CELLS 448
+
 struct trove__queue {
     struct trove__reclaim *reclaim;
     _Alignas(TROVE__FALSE_SHARING_BYTES) _Atomic(struct trove__segment *) tail;

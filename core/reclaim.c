@@ -4,7 +4,9 @@
  *
  * INVARIANTS
  *   I1 An object is pushed once, by whoever won its removal, after it is out of the table and of the queues.
- *   I2 What is in `objects` or in the thread's batch is in budget.deferred; what is `parked` is in budget.live.
+ *   I2 What is in `objects` or in the thread's batch is in budget.deferred; what is `parked`, or was when the thread
+ *      detached it, is in budget.live until it is free. It needs no room in deferred for that: an object larger than all
+ *      of deferred (policy GROW caches any) would wait for ever.
  *   I3 Only the thread detaches, so a stack has no ABA: pushes compare only with the head, and nothing is popped singly.
  *   I4 A retired object's trailer holds its link in the place of its ledger, which the reclaimer knows: readers see
  *      neither, and pin holders read it only with the last pin, which the cache's pin (given back last) is not yet.
@@ -16,8 +18,8 @@
  * PROTOCOL  The mood word says how the thread sleeps: IDLE (until woken), PACING (at most a millisecond; only urgency
  *           wakes it), AWAKE. A retirer pushes, then looks at the mood; the thread sets the mood, then looks at the
  *           stacks: one of them sees the other (E3).
- *           The thread detaches all stacks, waits for one grace period, frees, tries again what was parked, and calls
- *           `work` as long as that gets something done.
+ *           The thread detaches all stacks, waits for one grace period, frees, and calls `work` as long as that gets
+ *           something done.
  *
  * EDGES
  *   E1 retire    push() release -> detach() acquire      the link, and all the retirer's uses of the memory
@@ -27,7 +29,9 @@
  *
  * PROGRESS  Retiring is lock-free; the first one starts a thread (the kernel's and the C library's locks). A reader that
  *           never leaves its section holds up freeing for ever and nothing else: B2 of budget.h bounds what waits.
- * TESTS     tests/stress/test_cache_stress.c; TSan preset for E1 to E4.
+ * TESTS     tests/stepped/test_stopped_reclaim.c (a turn of the thread stopped at each step, who retires stopped at each,
+ *           the thread asleep meanwhile, what is larger than deferred), tests/stress/test_cache_stress.c; TSan preset
+ *           for E1 to E4.
  */
 #include "core/reclaim.h"
 #include "core/futex.h"
@@ -36,7 +40,6 @@
 #include <signal.h>
 
 enum mood { MOOD_IDLE, MOOD_PACING, MOOD_AWAKE };
-enum thread_state { THREAD_NONE, THREAD_STARTING, THREAD_RUNNING };
 
 #define PACE_NS 1000000
 
@@ -53,11 +56,12 @@ void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *b
     atomic_init(&reclaim->memory, NULL);
     atomic_init(&reclaim->mood, MOOD_AWAKE);
     atomic_init(&reclaim->work_wanted, 0);
-    atomic_init(&reclaim->thread_state, THREAD_NONE);
+    atomic_init(&reclaim->thread_state, TROVE__RECLAIM_NONE);
     atomic_init(&reclaim->exited, 0);
     atomic_init(&reclaim->stop, 0);
     atomic_init(&reclaim->grace_periods, 0);
     reclaim->batch = NULL;
+    reclaim->parked_batch = NULL;
     reclaim->memory_batch = NULL;
     reclaim->last_grace_ns = 0;
 }
@@ -81,7 +85,7 @@ static bool has_retired(struct trove__reclaim *reclaim)
     return trove__load_seq_cst(&reclaim->objects) != NULL ||
            trove__load_seq_cst(&reclaim->memory) != NULL ||
            trove__load_seq_cst(&reclaim->parked) != NULL || reclaim->batch != NULL ||
-           reclaim->memory_batch != NULL;
+           reclaim->parked_batch != NULL || reclaim->memory_batch != NULL;
 }
 
 static bool has_anything(struct trove__reclaim *reclaim)
@@ -116,53 +120,48 @@ static void pace(struct trove__reclaim *reclaim)
         sleep_in(reclaim, MOOD_PACING, next, must_hurry);
 }
 
-/* Frees the batch, one by one from the head, so that a fork in between loses at most one object. */
-static void free_batch(struct trove__reclaim *reclaim)
+/* Frees BATCH, one by one from the head, so that a fork in between loses at most one object. UNCHARGE: see I2. */
+static void free_objects(struct trove__reclaim *reclaim, struct trove_object **batch,
+                         void (*uncharge)(struct trove__budget *, uint64_t))
 {
     struct trove_object *object;
-    struct trove__retired *node;
 
-    while ((object = reclaim->batch) != NULL) {
+    while ((object = *batch) != NULL) {
         uint64_t bytes = trove__object_usable(object->algo, object->size);
 
-        reclaim->batch = trove__object_link(object);
+        *batch = trove__object_link(object);
         trove__object_unlink(object, reclaim->ledger);
         trove__object_release(object);
-        trove__budget_undefer(reclaim->budget, bytes);
+        uncharge(reclaim->budget, bytes);
     }
+}
+
+static void free_memory(struct trove__reclaim *reclaim)
+{
+    struct trove__retired *node;
+
     while ((node = reclaim->memory_batch) != NULL) {
         reclaim->memory_batch = node->next;
         node->free(node);
     }
 }
 
-/* Parked objects whose bytes fit in deferred by now go there; the rest is parked again. */
-static void unpark(struct trove__reclaim *reclaim)
-{
-    /* ACQUIRE [E1 retire]: pairs with RELEASE in push_object(). */
-    struct trove_object *object = trove__exchange_acquire(&reclaim->parked, NULL);
-
-    while (object != NULL) {
-        struct trove_object *next = trove__object_link(object);
-
-        trove__reclaim_object(reclaim, object);
-        object = next;
-    }
-}
-
 static void grace_and_free(struct trove__reclaim *reclaim)
 {
-    /* ACQUIRE [E1 retire]: pairs with RELEASE in push_object() and trove__reclaim_memory(). A batch that is there already
-     * is a forked parent's, and gets its grace period here. */
+    /* ACQUIRE [E1 retire], all three: pair with RELEASE in push_object() and trove__reclaim_memory(). A batch that is
+     * there already is a forked parent's, and gets its grace period here. */
     if (reclaim->batch == NULL)
         reclaim->batch = trove__exchange_acquire(&reclaim->objects, NULL);
+    if (reclaim->parked_batch == NULL)
+        reclaim->parked_batch = trove__exchange_acquire(&reclaim->parked, NULL);
     if (reclaim->memory_batch == NULL)
         reclaim->memory_batch = trove__exchange_acquire(&reclaim->memory, NULL);
     trove__grace_period();
     reclaim->last_grace_ns = trove_now_ns();
     trove__add_relaxed(&reclaim->grace_periods, 1); /* RELAXED: a statistic */
-    free_batch(reclaim);
-    unpark(reclaim);
+    free_objects(reclaim, &reclaim->batch, trove__budget_undefer);
+    free_objects(reclaim, &reclaim->parked_batch, trove__budget_unreserve);
+    free_memory(reclaim);
 }
 
 static void do_work(struct trove__reclaim *reclaim)
@@ -175,6 +174,17 @@ static void do_work(struct trove__reclaim *reclaim)
             grace_and_free(reclaim);
 }
 
+bool trove__reclaim_turn(struct trove__reclaim *reclaim)
+{
+    if (!is_stopping(reclaim))
+        do_work(reclaim);
+    if (!has_retired(reclaim))
+        return false;
+    pace(reclaim);
+    grace_and_free(reclaim);
+    return true;
+}
+
 static void *reclaimer(void *context)
 {
     struct trove__reclaim *reclaim = context;
@@ -182,14 +192,8 @@ static void *reclaimer(void *context)
     for (;;) {
         if (!has_anything(reclaim))
             sleep_in(reclaim, MOOD_IDLE, TROVE_NO_DEADLINE, has_anything);
-        if (!is_stopping(reclaim))
-            do_work(reclaim);
-        if (has_retired(reclaim)) {
-            pace(reclaim);
-            grace_and_free(reclaim);
-        } else if (is_stopping(reclaim)) {
+        if (!trove__reclaim_turn(reclaim) && is_stopping(reclaim))
             break;
-        }
     }
     /* RELEASE [E4 exited]: pairs with ACQUIRE in trove__reclaim_stop(). */
     trove__store_release(&reclaim->exited, 1);
@@ -212,16 +216,17 @@ static int create_thread(struct trove__reclaim *reclaim)
 
 static void start_thread(struct trove__reclaim *reclaim)
 {
-    unsigned none = THREAD_NONE;
+    unsigned none = TROVE__RECLAIM_NONE;
 
     /* RELAXED, both: one starter; what it hands over goes with pthread_create. */
-    if (trove__load_relaxed(&reclaim->thread_state) != THREAD_NONE ||
-        !trove__cas_relaxed(&reclaim->thread_state, &none, THREAD_STARTING))
+    if (trove__load_relaxed(&reclaim->thread_state) != TROVE__RECLAIM_NONE ||
+        !trove__cas_relaxed(&reclaim->thread_state, &none, TROVE__RECLAIM_STARTING))
         return;
     /* A start that fails is tried again by the next retirement or wake. */
     /* RELEASE [E2 thread]: pairs with ACQUIRE in trove__reclaim_stop(). */
-    trove__store_release(&reclaim->thread_state,
-                         create_thread(reclaim) == 0 ? THREAD_RUNNING : THREAD_NONE);
+    trove__store_release(&reclaim->thread_state, create_thread(reclaim) == 0
+                                                     ? TROVE__RECLAIM_RUNNING
+                                                     : TROVE__RECLAIM_NONE);
 }
 
 /* --- retirers ----------------------------------------------------------------------------------------------------- */
@@ -248,7 +253,7 @@ static void push_object(_Atomic(struct trove_object *) *stack, struct trove_obje
 
     do {
         trove__object_set_link(object, head);
-        /* RELEASE [E1 retire]: pairs with ACQUIRE in grace_and_free() and unpark(). */
+        /* RELEASE [E1 retire]: pairs with ACQUIRE in grace_and_free(). */
     } while (!trove__cas_release(stack, &head, object));
 }
 
@@ -284,7 +289,7 @@ void trove__reclaim_wake(struct trove__reclaim *reclaim)
 {
     /* RELAXED, both: whoever set it nudges. Without a thread it may be a forked parent's, or the start had failed. */
     if (trove__load_relaxed(&reclaim->work_wanted) != 0 &&
-        trove__load_relaxed(&reclaim->thread_state) != THREAD_NONE)
+        trove__load_relaxed(&reclaim->thread_state) != TROVE__RECLAIM_NONE)
         return;
     trove__store_seq_cst(&reclaim->work_wanted,
                          1); /* [E3 mood]: before nudge() looks at the mood */
@@ -310,7 +315,7 @@ int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until
 {
     trove__store_seq_cst(&reclaim->stop, 1); /* [E3 mood]: before nudge() looks at the mood */
     /* ACQUIRE [E2 thread]: pairs with RELEASE in start_thread(); nobody starts one any more, callers have left. */
-    if (trove__load_acquire(&reclaim->thread_state) == THREAD_RUNNING) {
+    if (trove__load_acquire(&reclaim->thread_state) == TROVE__RECLAIM_RUNNING) {
         int r;
 
         nudge(reclaim, true);
@@ -319,10 +324,10 @@ int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until
             return r;
         pthread_join(reclaim->thread, NULL);
         trove__store_release(&reclaim->thread_state,
-                             THREAD_NONE); /* [E2 thread]: back to the start */
+                             TROVE__RECLAIM_NONE); /* [E2 thread]: back to the start */
     }
-    while (has_retired(reclaim))
-        grace_and_free(reclaim); /* no thread: it could not be started, or what it parked is left */
+    while (trove__reclaim_turn(reclaim))
+        ; /* no thread: it could not be started */
     return 0;
 }
 
@@ -331,5 +336,5 @@ void trove__reclaim_after_fork(struct trove__reclaim *reclaim)
     /* [E2 thread] [E3 mood] [E4 exited]: back to the start; one thread is left, so any order would do. */
     trove__store_seq_cst(&reclaim->mood, MOOD_AWAKE);
     trove__store_seq_cst(&reclaim->exited, 0);
-    trove__store_seq_cst(&reclaim->thread_state, THREAD_NONE);
+    trove__store_seq_cst(&reclaim->thread_state, TROVE__RECLAIM_NONE);
 }

@@ -18,6 +18,12 @@ struct trove__retired {
     void (*free)(struct trove__retired *self);
 };
 
+enum trove__reclaim_thread {
+    TROVE__RECLAIM_NONE,
+    TROVE__RECLAIM_STARTING, /* by somebody: nobody else does */
+    TROVE__RECLAIM_RUNNING,
+};
+
 struct trove__reclaim {
     /* READ-MOSTLY */
     struct trove__budget *budget;
@@ -33,12 +39,12 @@ struct trove__reclaim {
     atomic_uint mood; /* futex: see reclaim.c */
     atomic_uint work_wanted;
     /* the thread's life */
-    _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_uint thread_state;
-    atomic_uint exited; /* futex */
+    _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_uint thread_state; /* enum trove__reclaim_thread */
+    atomic_uint exited;                                            /* futex */
     atomic_uint stop;
     pthread_t thread;
     /* the thread's own: what it has detached, kept here so that a forked child can go on with it */
-    struct trove_object *batch;
+    struct trove_object *batch, *parked_batch;
     struct trove__retired *memory_batch;
     int64_t last_grace_ns;
     atomic_ulong grace_periods;
@@ -48,8 +54,8 @@ void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *b
                          struct trove__ledger *ledger, bool (*work)(void *context),
                          void *work_context);
 
-/* OBJECT is in the table and the queues no more. Moves its bytes from live to deferred if they fit, else keeps it parked
- * as live until they do. Lock-free. */
+/* OBJECT is in the table and the queues no more. Moves its bytes from live to deferred if they fit, else they stay live
+ * until it is freed. Lock-free. */
 void trove__reclaim_object(struct trove__reclaim *reclaim, struct trove_object *object);
 
 /* The same for a caller who has taken trove__budget_defer() before it unlinked OBJECT. */
@@ -60,6 +66,11 @@ void trove__reclaim_memory(struct trove__reclaim *reclaim, struct trove__retired
 
 /* Has the thread call `work`, starting it if need be. Lock-free but for the start. */
 void trove__reclaim_wake(struct trove__reclaim *reclaim);
+
+/* What the thread does between two sleeps: `work`, if it was asked for, then a grace period for what was retired before it,
+ * and freeing that. False: nothing was retired. Outside sections, one thread at a time; a test that keeps the thread from
+ * being started calls it in its place. */
+bool trove__reclaim_turn(struct trove__reclaim *reclaim);
 
 /* Ends the thread after it has freed everything. 0, -ETIMEDOUT, -ECANCELED (call again). */
 int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until *until);

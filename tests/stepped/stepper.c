@@ -3,6 +3,7 @@
  * stepper.c - see stepper.h. Mutex and condition here are the test's own: no access of theirs is a step.
  */
 #include "stepper.h"
+#include "core/order.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -103,4 +104,17 @@ void stepper_resume(void)
 {
     let_go();
     pthread_join(victim.thread, NULL);
+}
+
+static atomic_uint spin;
+
+void stepper_lock(void)
+{
+    while (trove__exchange_acquire(&spin, 1) != 0)
+        ;
+}
+
+void stepper_unlock(void)
+{
+    trove__store_release(&spin, 0);
 }

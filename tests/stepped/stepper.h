@@ -11,7 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifndef TROVE_ORDER_POINT /* a build with a hook of its own calls this from there */
 #define TROVE_ORDER_POINT(word) stepper_step()
+#endif
 
 /* Every access of the stepped build. */
 void stepper_step(void);
@@ -28,5 +30,9 @@ bool stepper_was_stuck(void);
  * false when it has ended before. Either way stepper_resume() must follow, which lets it go on and waits for its end. */
 bool stepper_run_to(void (*fn)(void *context), void *context, uint64_t at);
 void stepper_resume(void);
+
+/* A spin lock made of steps: what a test does under it must be caught, or the test could not fail. */
+void stepper_lock(void);
+void stepper_unlock(void);
 
 #endif

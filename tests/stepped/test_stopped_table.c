@@ -403,16 +403,13 @@ static void stopped_table__inserts_leave_room_for_moves(void **state)
 
 /* --- does the alarm ring? ----------------------------------------------------------------------------------------- */
 
-static atomic_uint spinlock;
-
 static int locked_insert(struct fixture *f, struct trove_object *object)
 {
     int r;
 
-    while (trove__exchange_acquire(&spinlock, 1) != 0)
-        ;
+    stepper_lock();
     r = insert(f, object);
-    trove__store_release(&spinlock, 0);
+    stepper_unlock();
     return r;
 }
 

@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "core/rcu.h"
 #include "fake_hash.h"
+#include "recount.h"
 #include "support.h"
 #include <errno.h>
 #include <pthread.h>
@@ -145,62 +146,6 @@ static void *prober(void *context)
     return NULL;
 }
 
-struct recount {
-    uint64_t objects, bytes, cells;
-};
-
-static void recount_one(void *context, struct trove_object *object)
-{
-    struct recount *recount = context;
-
-    recount->objects++;
-    recount->bytes += trove__object_usable(object->algo, object->size);
-}
-
-/* Waits for the reclaimer, then compares every account with what is there. */
-static void recount(struct run *run)
-{
-    struct trove *cache = run->cache;
-    struct recount seen = {0};
-    struct trove_stats stats;
-    uint64_t fixed = 0;
-
-    assert_int_equal(trove__reclaim_stop(&cache->reclaim, NULL), 0);
-    trove__section_enter();
-    trove__table_each(&cache->table, recount_one, &seen);
-    trove__section_leave();
-    trove_stats(cache, &stats);
-    assert_int_equal(stats.object_count, seen.objects);
-    assert_int_equal(stats.object_bytes, seen.bytes);
-    assert_int_equal(trove__table_sizes(&cache->table).entries, seen.objects);
-    assert_int_equal(stats.deferred_bytes, 0);
-    assert_int_equal(stats.pinned_bytes, 0);
-    if (cache->policy.evicts) {
-        fixed = (trove__queue_segments(&cache->policy.small) +
-                 trove__queue_segments(&cache->policy.main)) *
-                trove__segment_bytes();
-        fixed += trove__sized_usable((cache->policy.ghost_mask + 1) * 4, TROVE__LINE_BYTES);
-    }
-    /* What queues still hold of dead objects is charged too. */
-    while (cache->policy.evicts) {
-        struct trove_object *object = trove__queue_pop(&cache->policy.small);
-
-        if (object == NULL)
-            object = trove__queue_pop(&cache->policy.main);
-        if (object == NULL)
-            break;
-        seen.cells++;
-        if (trove__load_relaxed(&object->state) & 2) {
-            seen.bytes += trove__object_usable(object->algo, object->size);
-            seen.cells--;
-            trove__object_release(object);
-        }
-    }
-    if (cache->policy.evicts)
-        assert_int_equal(seen.cells, seen.objects);
-    assert_int_equal(stats.used_bytes, seen.bytes + stats.table_bytes + fixed);
-}
-
 static void run_stress(enum trove_overfull overfull, uint64_t max_bytes, uint64_t ids)
 {
     struct run run = {.ids = ids, .rounds = ROUNDS, .overfull = overfull, .max_bytes = max_bytes};
@@ -232,7 +177,7 @@ static void run_stress(enum trove_overfull overfull, uint64_t max_bytes, uint64_
         assert_true(stats.evictions > 0);
     else
         assert_int_equal(stats.evictions, 0);
-    recount(&run);
+    recount(run.cache);
     assert_int_equal(trove_close(run.cache, NULL), 0);
 }
 

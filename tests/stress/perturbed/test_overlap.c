@@ -9,39 +9,24 @@
 #include "core/cache_struct.h"
 #include "core/unit.h"
 #include "fake_source.h"
+#include "stepper.h"
 #include "support.h"
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* This test's own words are plain C11: they must not be places to stop at. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static bool stopped, ended, go_on;
-static _Thread_local unsigned accesses, stop_at;
+/* This test's own word is plain C11: it must not be a place to stop at. */
 static const char *_Atomic closed; /* a cache that is no more */
-
-static void stand_still(void)
-{
-    pthread_mutex_lock(&lock);
-    stopped = true;
-    pthread_cond_broadcast(&changed);
-    while (!go_on)
-        pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
-}
 
 void perturb(const void *word)
 {
     const char *cache;
 
-    if (stop_at != 0 && ++accesses == stop_at)
-        stand_still();
+    stepper_step();
     cache = atomic_load(&closed);
     if (cache != NULL && (const char *)word >= cache &&
         (const char *)word < cache + sizeof(struct trove)) {
-        fprintf(stderr, "access %u: the cache is closed\n", accesses);
+        fprintf(stderr, "step %lu: the cache is closed\n", stepper_count());
         abort();
     }
 }
@@ -51,12 +36,11 @@ struct scene {
     struct trove *cache;
     struct trove_stream *stream;
     struct trove_fetch *fetch;
-    void (*act)(struct scene *scene);
-    unsigned stop_at;
 };
 
-static void next(struct scene *scene)
+static void next(void *context)
 {
+    struct scene *scene = context;
     const struct trove_until now = trove_until_ms(0, NULL);
     struct trove_result result;
 
@@ -64,28 +48,32 @@ static void next(struct scene *scene)
         trove_unpin(result.object);
 }
 
-static void add(struct scene *scene)
+static void add(void *context)
 {
+    struct scene *scene = context;
     const struct trove_want want = {fake_id(3), TROVE_BLOB};
 
     (void)!trove_stream_add(scene->stream, &want, NULL, 1, NULL);
 }
 
-static void close_stream(struct scene *scene)
+static void close_stream(void *context)
 {
+    struct scene *scene = context;
     trove_stream_close(scene->stream);
     scene->stream = NULL;
 }
 
-static void wait_for_fetch(struct scene *scene)
+static void wait_for_fetch(void *context)
 {
+    struct scene *scene = context;
     const struct trove_until now = trove_until_ms(0, NULL);
 
     (void)trove_fetch_wait(scene->fetch, &now, NULL, NULL);
 }
 
-static void free_fetch(struct scene *scene)
+static void free_fetch(void *context)
 {
+    struct scene *scene = context;
     trove_fetch_free(scene->fetch);
     scene->fetch = NULL;
 }
@@ -118,63 +106,24 @@ static void open_scene(struct scene *scene)
     assert_int_equal(trove_stream_add(scene->stream, &one, NULL, 1, NULL), 0);
 }
 
-static void *actor(void *context)
-{
-    struct scene *scene = context;
-
-    stop_at = scene->stop_at;
-    scene->act(scene);
-    stop_at = 0;
-    pthread_mutex_lock(&lock);
-    ended = true;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-    return NULL;
-}
-
-/* True when the actor stands at its access. */
-static bool start(struct scene *scene, pthread_t *ret_thread)
-{
-    bool stands;
-
-    stopped = ended = go_on = false;
-    assert_int_equal(pthread_create(ret_thread, NULL, actor, scene), 0);
-    pthread_mutex_lock(&lock);
-    while (!stopped && !ended)
-        pthread_cond_wait(&changed, &lock);
-    stands = stopped;
-    pthread_mutex_unlock(&lock);
-    return stands;
-}
-
-static void resume(pthread_t thread)
-{
-    pthread_mutex_lock(&lock);
-    go_on = true;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-    pthread_join(thread, NULL);
-}
-
 /* Returns whether the actor was stopped; *CLOSED counts closes that did not wait for it. */
-static bool overlap_at(void (*act)(struct scene *scene), unsigned access, int64_t try_ms,
+static bool overlap_at(void (*act)(void *scene), unsigned access, int64_t try_ms,
                        unsigned *ret_closed)
 {
-    struct scene scene = {.act = act, .stop_at = access};
+    struct scene scene = {0};
     struct trove_until soon;
-    pthread_t thread;
     bool stands;
     int r;
 
     open_scene(&scene);
-    stands = start(&scene, &thread);
+    stands = stepper_run_to(act, &scene, access);
     soon = trove_until_ms(try_ms, NULL); /* how long it is tried to close in spite of the actor */
     r = trove_close(scene.cache, &soon);
     if (r == 0) {
         atomic_store(&closed, (const char *)scene.cache);
         *ret_closed += stands;
     }
-    resume(thread);
+    stepper_resume();
     if (r != 0)
         assert_int_equal(trove_close(scene.cache, NULL), 0);
     trove_stream_close(scene.stream);
@@ -183,7 +132,7 @@ static bool overlap_at(void (*act)(struct scene *scene), unsigned access, int64_
     return stands;
 }
 
-static void overlap(void (*act)(struct scene *scene))
+static void overlap(void (*act)(void *scene))
 {
     unsigned without = 0;
 
