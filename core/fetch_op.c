@@ -15,8 +15,8 @@
  * TESTS      tests/unit/test_fetch_op.c
  */
 #include "core/fetch_op.h"
-#include "core/answer.h"
 #include "core/cycle.h"
+#include "core/failure.h"
 #include "core/futex.h"
 #include "core/memory.h"
 #include "core/request.h"
@@ -160,7 +160,7 @@ void trove__fetch_end(struct trove_fetch *fetch, int status, const char *message
      * trove__fetch_failed_all(). */
     parked = trove__exchange_acq_rel(&fetch->parked, PARKED_CLOSED);
     if (fetch->fails_all)
-        trove__gather_fail(fetch->unit, parked, status, fetch->failure);
+        trove__request_fail_nodes(fetch->unit, parked, status, fetch->failure);
     else if (parked != NULL)
         trove__gather_push(fetch->unit, TROVE__INTERACTIVE, parked);
     /* ACQ_REL [E1 result]: hands over the result. Pairs with trove__fetch_is_done(). */

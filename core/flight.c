@@ -32,7 +32,7 @@
  *            perturbed build, tests/stress/perturbed/test_wake.c (I1)
  */
 #include "core/flight.h"
-#include "core/answer.h"
+#include "core/failure.h"
 #include "core/stream.h"
 #include "core/unit.h"
 #include "core/until.h"

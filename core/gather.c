@@ -8,7 +8,7 @@
  * INVARIANTS I1 callers touch the stacks and counters only, and those without a lock. I2 `pending` and what is beside it
  *            change under `lock`, which only fetch threads take. I3 a node is taken once, by the exchange that detached its
  *            stack.
- * ROLES      any thread: push. fetch threads: detach, fail. whoever ends the unit, when nobody else runs: drop, deinit.
+ * ROLES      any thread: push. fetch threads: detach. whoever ends the unit, when nobody else runs: drop, deinit.
  * EDGES      E1 push    push_nodes() release -> detach() acquire   the nodes
  * PROGRESS   push is lock-free but for starting a thread, which the C library does.
  * TESTS      tests/unit/test_gather.c, tests/stress/test_flight_stress.c
@@ -16,7 +16,6 @@
 #include "core/fetch_op.h"
 #include "core/gather_internal.h"
 #include "core/memory.h"
-#include "core/request.h"
 #include "core/unit.h"
 
 int trove__gather_init(struct trove__gather *gather, const struct trove_options *options)
@@ -118,24 +117,6 @@ void trove__gather_node_free(struct trove__unit *unit, struct trove__gather_node
     if (node != &flight->own_node)
         trove__free(node);
     trove__flight_unref(unit, flight);
-}
-
-void trove__gather_fail(struct trove__unit *unit, struct trove__gather_node *nodes, int code,
-                        struct trove__failure *failure)
-{
-    struct trove__gather_node *next;
-
-    for (; nodes != NULL; nodes = next) {
-        struct trove__flight *flight = nodes->flight;
-        enum trove__phase phase = trove__flight_phase(flight);
-
-        next = nodes->next;
-        /* One that is gathered waits in another queue too. */
-        if ((phase == TROVE__FLIGHT_NEW || phase == TROVE__FLIGHT_PARKED) &&
-            trove__request_claim(unit, flight))
-            trove__flight_complete(unit, flight, code, NULL, false, failure);
-        trove__gather_node_free(unit, nodes);
-    }
 }
 
 /* --- end ---------------------------------------------------------------------------------------------------------- */

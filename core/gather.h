@@ -61,9 +61,8 @@ void trove__gather_push(struct trove__unit *unit, enum trove__lane lane,
                         struct trove__gather_node *nodes);
 /* The same for a fetch, with the caller's reference. */
 void trove__gather_push_fetch(struct trove__unit *unit, struct trove_fetch *fetch);
-/* On a fetch thread: of NODES, flights that nobody else asks for fail with CODE and FAILURE (may be NULL). */
-void trove__gather_fail(struct trove__unit *unit, struct trove__gather_node *nodes, int code,
-                        struct trove__failure *failure);
+/* With its reference on the flight. */
+void trove__gather_node_free(struct trove__unit *unit, struct trove__gather_node *node);
 
 /* trove__wait_any() for what a fetch thread will change: makes sure that there is one. Also why none can be started. */
 int trove__gather_wait(struct trove__unit *unit, const struct trove__watch *watches, unsigned count,

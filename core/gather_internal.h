@@ -22,8 +22,6 @@ struct trove__work {
 void trove__gather_detach(struct trove__gather *gather, enum trove__lane lane, int64_t now);
 /* The same for fetches. */
 void trove__gather_detach_fetches(struct trove__gather *gather, int64_t now);
-/* With its reference on the flight. */
-void trove__gather_node_free(struct trove__unit *unit, struct trove__gather_node *node);
 
 /* --- gather_batch.c ------------------------------------------------------------------------------------------------- */
 

@@ -11,7 +11,6 @@
  * LIMITS     A thread that starts the first fetch thread and stops before it has, is waited for 10 ms, then another does.
  * TESTS      tests/unit/test_gather.c, tests/stress/test_flight_stress.c
  */
-#include "core/cycle.h"
 #include "core/fetch_op.h"
 #include "core/futex.h"
 #include "core/gather_internal.h"

@@ -9,8 +9,8 @@
  * TESTS tests/unit/test_resolve.c, tests/unit/test_fetch_op.c
  */
 #include "core/request.h"
-#include "core/answer.h"
 #include "core/cycle.h"
+#include "core/failure.h"
 #include "core/fetch_op.h"
 #include "core/sink.h"
 #include "core/unit.h"
@@ -41,6 +41,24 @@ void trove__request_fail(struct trove__unit *unit, struct trove__flight *flight,
         trove__flight_complete(unit, flight, 0, object, false, NULL);
     else
         trove__flight_complete(unit, flight, code, NULL, false, failure);
+}
+
+void trove__request_fail_nodes(struct trove__unit *unit, struct trove__gather_node *nodes, int code,
+                               struct trove__failure *failure)
+{
+    struct trove__gather_node *next;
+
+    for (; nodes != NULL; nodes = next) {
+        struct trove__flight *flight = nodes->flight;
+        enum trove__phase phase = trove__flight_phase(flight);
+
+        next = nodes->next;
+        /* One that is gathered waits in another queue too. */
+        if ((phase == TROVE__FLIGHT_NEW || phase == TROVE__FLIGHT_PARKED) &&
+            trove__request_claim(unit, flight))
+            trove__flight_complete(unit, flight, code, NULL, false, failure);
+        trove__gather_node_free(unit, nodes);
+    }
 }
 
 /* Runs the source. 0: done, what was not given is absent; otherwise *ERR says more. */

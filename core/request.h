@@ -24,4 +24,8 @@ bool trove__request_claim(struct trove__unit *unit, struct trove__flight *flight
 void trove__request_fail(struct trove__unit *unit, struct trove__flight *flight, int code,
                          struct trove__failure *failure);
 
+/* On a fetch thread: of NODES, which end here, flights that nobody else asks for fail with CODE and FAILURE (may be NULL). */
+void trove__request_fail_nodes(struct trove__unit *unit, struct trove__gather_node *nodes, int code,
+                               struct trove__failure *failure);
+
 #endif

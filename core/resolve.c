@@ -16,8 +16,8 @@
  * TESTS tests/unit/test_resolve.c, tests/unit/test_cycle.c
  */
 #include "core/admission.h"
-#include "core/answer.h"
 #include "core/cycle.h"
+#include "core/failure.h"
 #include "core/memory.h"
 #include "core/request.h"
 #include "core/stream.h"
@@ -136,7 +136,7 @@ static void resolve_one(struct trove__unit *unit, const struct trove_want *want,
     } else {
         await(unit, &ticket, until, ret, err);
     }
-    trove__count_answer(unit, ret);
+    trove__unit_count_answer(unit, ret);
 }
 
 /* The cached object as a result; false for a miss. */
@@ -285,7 +285,7 @@ static int resolve_nested(struct trove__unit *unit, const struct trove_until *un
             trove__error_of(result->status, NULL, &one);
         if (result->status < 0)
             keep_first(err, &failed, &one);
-        trove__count_answer(unit, result);
+        trove__unit_count_answer(unit, result);
     }
     trove__free(tickets);
     return 0;

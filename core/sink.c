@@ -19,8 +19,8 @@
  * TESTS      tests/unit/test_flight.c, tests/unit/test_stream.c, tests/unit/test_fetch_op.c
  */
 #include "core/sink.h"
-#include "core/answer.h"
 #include "core/cycle.h"
+#include "core/failure.h"
 #include "core/memory.h"
 #include "core/object.h"
 #include "core/request.h"

@@ -14,7 +14,7 @@
  * TESTS      tests/unit/test_stream.c, tests/stress/test_flight_stress.c
  */
 #include "core/stream.h"
-#include "core/answer.h"
+#include "core/failure.h"
 #include "core/fetch_op.h"
 #include "core/memory.h"
 #include "core/stream_internal.h"
@@ -129,7 +129,7 @@ int trove_stream_next(struct trove_stream *stream, const struct trove_until *unt
     if (entered == 0) {
         r = trove__stream_take_wait(stream, until, &node);
         if (r == 1)
-            trove__count_answer(stream->unit, &node->result);
+            trove__unit_count_answer(stream->unit, &node->result);
         trove__unit_leave(stream->unit);
     } else if (trove__unit_is_foreign(stream->unit)) {
         r = entered; /* a thread of the parent may hold the lock */

@@ -12,7 +12,7 @@
  * PROGRESS   lock-free but for the allocator and the wake-up.
  * TESTS      tests/unit/test_stream.c, tests/stress/test_flight_stress.c
  */
-#include "core/answer.h"
+#include "core/failure.h"
 #include "core/memory.h"
 #include "core/stream_internal.h"
 #include "core/unit.h"

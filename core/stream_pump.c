@@ -11,7 +11,7 @@
  * TESTS      tests/unit/test_stream.c, tests/stress/test_flight_stress.c
  */
 #include "core/admission.h"
-#include "core/answer.h"
+#include "core/failure.h"
 #include "core/fetch_op.h"
 #include "core/stream_internal.h"
 #include "core/unit.h"

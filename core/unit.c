@@ -20,11 +20,10 @@
  * TESTS      tests/unit/test_shutdown.c, tests/unit/test_fork.c, tests/stress/perturbed/test_overlap.c (I3)
  */
 #include "core/unit.h"
-#include "core/answer.h"
+#include "core/failure.h"
 #include "core/futex.h"
 #include "core/memory.h"
 #include "core/process.h"
-#include "core/request.h"
 #include "core/until.h"
 #include <signal.h>
 
@@ -122,6 +121,24 @@ void trove__unit_count(struct trove__unit *unit, enum trove__counter which, uint
     /* RELAXED: whoever is inside keeps the cache, whoever is not has seen it set, or has the unit from who did. */
     if (trove__load_relaxed(&unit->orphaned) == 0)
         trove__cache_count(unit->cache, which, n);
+}
+
+void trove__unit_count_answer(struct trove__unit *unit, const struct trove_result *result)
+{
+    if (result->status == 0 && result->how == TROVE_HIT)
+        trove__unit_count(unit, TROVE__COUNT_HITS, 1);
+    else
+        trove__unit_count(unit, TROVE__COUNT_MISSES, 1);
+    if (result->status == -ENOENT)
+        trove__unit_count(unit, TROVE__COUNT_ABSENT, 1);
+    else if (result->status != 0)
+        trove__unit_count(unit, TROVE__COUNT_FAILED, 1);
+    else if (result->how == TROVE_FETCHED)
+        trove__unit_count(unit, TROVE__COUNT_FETCHED, 1);
+    else if (result->how == TROVE_JOINED)
+        trove__unit_count(unit, TROVE__COUNT_JOINED, 1);
+    if (result->uncached)
+        trove__unit_count(unit, TROVE__COUNT_UNCACHED, 1);
 }
 
 /* Answers every flight. Those that begin later are left by their callers (I2). */

@@ -3,7 +3,6 @@
  * http_options.c - git's configuration and environment for http(s), as options of a libcurl handle.
  */
 #include "http_options.h"
-#include "core/memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,6 @@
 #include "common.h"
 #include "config.h"
 #include "fetch/plan.h"
-#include "grep/quote.h"
 #include "grep/trees.h"
 #include "ls_tree_rows.h"
 #include "parse_options.h"

@@ -112,7 +112,7 @@ static const struct trove__option table[] = {
 #endif
 """,
     "man/libtrove.3": ".TH LIBTROVE 3\n.BR trove_do ().\n",
-    "ARCHITECTURE.md": "| `core/order.h`, `core/thing.*` | things |\n| `tools/*.c` | the program; its test is `tests/unit/test_it.c` |\n",
+    "ARCHITECTURE.md": "| `tools/` | `core/order.h` |\n| `core/order.h`, `core/thing.*` | things |\n| `tools/*.c` | the program; its test is `tests/unit/test_it.c` |\n",
 }
 
 LONG = "\n\nint longest(void)\n{\n" + "".join("    give(%d);\n" % i for i in range(71)) + "}\n"
@@ -147,6 +147,8 @@ PLANTED = [
     ("orders", "core/thing.c", "/* RELEASE [E1 give]: pairs with take(). */", "", "release without the label"),
     ("architecture", "ARCHITECTURE.md", "core/thing.*", "core/thong.*", "no such file: core/thong.*"),
     ("architecture", "ARCHITECTURE.md", "core/thing.*", "core/order.h", "does not name core/thing.c"),
+    ("below", "tools/main.c", '"core/order.h"', '"core/thing.h"', "does not let tools/ include core/thing.h"),
+    ("below", "tools/main.c", '#include "core/order.h"\n', "", "tools/ does not include core/order.h"),
     ("options", "tools/grep_option_table.c", 'FLAG(', """FLAG('w', "word-regexp", OPTION_WORD),\n    FLAG(""", "GREP does not have -w"),
     ("options", "tools/grep_option_table.c", "OPTION_INVERT", "OPTION_NOT_YET", "does not have -v of tools/grep_option_table.c as not there yet"),
     ("options", "tools/main.c", '"--stats"', '"--statistics"', "does not have --statistics"),

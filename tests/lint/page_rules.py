@@ -4,6 +4,8 @@ import re
 import shutil
 import subprocess
 
+from tree import ROOMS, line_of
+
 
 def check_architecture(tree):
     """ARCHITECTURE.md names files that exist, and every file of the rooms."""
@@ -18,6 +20,30 @@ def check_architecture(tree):
     for path in tree.rooms():
         if path not in named:
             tree.breach("ARCHITECTURE.md", 1, "does not name " + path)
+
+
+def check_below(tree):
+    """A room includes of the rooms below it what ARCHITECTURE.md names in its row, no less and no more."""
+    allowed = {}
+    for number, line in enumerate(tree.read("ARCHITECTURE.md").split("\n"), 1):
+        row = re.match(r"\| `(%s)/` \| (.*) \|$" % "|".join(ROOMS), line)
+        if row:
+            allowed[row.group(1)] = (number, re.findall(r"`(\w+/[\w.]*)`", row.group(2)))
+    used = {room: set() for room in ROOMS}
+    for path in tree.rooms():
+        room = path.split("/")[0]
+        names = allowed.get(room, (0, []))[1]
+        for match in re.finditer(r'^#include "(\w+)/(\w+\.h)"', tree.read(path), re.M):
+            name, below = match.group(1) + "/" + match.group(2), match.group(1) + "/"
+            if match.group(1) == room or match.group(1) not in ROOMS:
+                continue
+            used[room].update([name, below])
+            if name not in names and below not in names:
+                tree.breach(path, line_of(tree.read(path), match.start()), "ARCHITECTURE.md does not let %s/ include %s" % (room, name))
+    for room, (number, names) in allowed.items():
+        for name in names:
+            if name not in used[room]:
+                tree.breach("ARCHITECTURE.md", number, "%s/ does not include %s" % (room, name))
 
 
 OPTION = re.compile(r"""(?:(?:FLAG|VALUE)\('(?P<short1>[^']+)',\s*(?:NULL|"(?P<long1>[\w-]+)"),\s*(?:TROVE__GREP_)?OPTION_(?P<id1>\w+)

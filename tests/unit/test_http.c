@@ -6,7 +6,6 @@
  * names and passwords are judged by a real server.
  */
 #include "fetch/credential.h"
-#include "fetch/pktline.h"
 #include "fetch/session.h"
 #include "wire.h"
 #include <errno.h>

@@ -5,7 +5,6 @@
 #include "git_peer.h"
 #include "grep/pathspec.h"
 #include "grep/text.h"
-#include "grep/trees.h"
 #include "grep/walk.h"
 #include "support.h"
 #include <errno.h>

@@ -6,7 +6,6 @@
  * `git pack-objects` does, before its first byte and after some. The others are servers on loopback that stop or drip where a table says, all at once, each with a session of its own; what
  * drips is valid (keepalives, progress, capabilities, pack bytes), so that only its slowness can be the reason.
  */
-#include "fetch/pktline.h"
 #include "fetch/session.h"
 #include "replay_peer.h"
 #include "wire.h"

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * answer.h - what callers hear of their ids: why some failed, as text and code, and how answers are counted.
+ * failure.h - why ids failed: a code and a text that the flights of a request share.
  */
-#ifndef TROVE_CORE_ANSWER_H
-#define TROVE_CORE_ANSWER_H
+#ifndef TROVE_CORE_FAILURE_H
+#define TROVE_CORE_FAILURE_H
 
 #include "core/order.h"
-#include <trove/cache.h>
-
-struct trove__unit;
+#include <trove/error.h>
 
 /* Why ids failed, shared by the flights of a request; immutable. */
 struct trove__failure {
@@ -23,7 +21,5 @@ void trove__failure_unref(struct trove__failure *failure);                   /* 
 
 /* Fills *ERR for a failed STATUS; FAILURE may be NULL. */
 void trove__error_of(int status, const struct trove__failure *failure, struct trove_error *err);
-/* Counts RESULT, which a caller is about to get. */
-void trove__count_answer(struct trove__unit *unit, const struct trove_result *result);
 
 #endif

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * answer.c - what callers hear of their ids. See answer.h.
+ * failure.c - why ids failed. See failure.h.
  *
  * INVARIANTS I1 a failure never changes once it is made; it is freed with its last reference.
  * EDGES      E1 free  failure_unref() release -> the last failure_unref() acquire   all uses before the free
  * TESTS      tests/unit/test_resolve.c, tests/unit/test_stream.c
  */
-#include "core/answer.h"
+#include "core/failure.h"
 #include "core/memory.h"
-#include "core/unit.h"
-#include <errno.h>
 #include <string.h>
 
 struct trove__failure *trove__failure_create(int code, const char *message)
@@ -46,22 +44,4 @@ void trove__error_of(int status, const struct trove__failure *failure, struct tr
         trove_error_set(err, status, "%s",
                         failure != NULL && failure->message[0] != '\0' ? failure->message
                                                                        : trove_strerror(status));
-}
-
-void trove__count_answer(struct trove__unit *unit, const struct trove_result *result)
-{
-    if (result->status == 0 && result->how == TROVE_HIT)
-        trove__unit_count(unit, TROVE__COUNT_HITS, 1);
-    else
-        trove__unit_count(unit, TROVE__COUNT_MISSES, 1);
-    if (result->status == -ENOENT)
-        trove__unit_count(unit, TROVE__COUNT_ABSENT, 1);
-    else if (result->status != 0)
-        trove__unit_count(unit, TROVE__COUNT_FAILED, 1);
-    else if (result->how == TROVE_FETCHED)
-        trove__unit_count(unit, TROVE__COUNT_FETCHED, 1);
-    else if (result->how == TROVE_JOINED)
-        trove__unit_count(unit, TROVE__COUNT_JOINED, 1);
-    if (result->uncached)
-        trove__unit_count(unit, TROVE__COUNT_UNCACHED, 1);
 }
