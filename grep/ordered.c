@@ -8,43 +8,11 @@
  *            I4 an open slot is its answerer's: it fills it without the lock, and answers it under the lock.
  *            I5 a long text whose number is due is written while it is made: its answerer has set `writing`.
  */
-#include "ordered.h"
 #include "core/memory.h"
+#include "ordered_internal.h"
 #include <errno.h>
-#include <pthread.h>
 
 enum { BUFFER_BYTES = 64 << 10 };
-
-enum state { SLOT_FREE, SLOT_OPEN, SLOT_TEXT, SLOT_LATER, SLOT_FAILED };
-
-struct slot {
-    enum state state;
-    struct trove__aside_list aside; /* SLOT_TEXT, SLOT_FAILED: before the text */
-    struct trove__text text;
-    void *later;             /* SLOT_LATER */
-    struct trove_error *err; /* SLOT_FAILED; NULL when there was no memory for it */
-};
-
-struct trove__ordered {
-    struct trove__ordered_options options;
-    struct trove__aside *aside;
-    pthread_mutex_t lock; /* all below, but for the buffer */
-    pthread_cond_t moved; /* head, stopped or writing changed */
-    uint64_t head, next;
-    size_t window, held;
-    bool writing, stopped;
-    struct trove_error failure; /* code 0: stopped successfully */
-    /* The writing thread's. */
-    bool earlier; /* lines were shown */
-    size_t buffered;
-    char *buffer;
-    struct slot slots[];
-};
-
-static struct slot *slot_of(struct trove__ordered *ordered, uint64_t number)
-{
-    return &ordered->slots[number % ordered->options.window];
-}
 
 int trove__ordered_create(const struct trove__ordered_options *options, struct trove__ordered **ret)
 {
@@ -67,7 +35,7 @@ int trove__ordered_create(const struct trove__ordered_options *options, struct t
     return 0;
 }
 
-static void deinit_slot(struct trove__ordered *ordered, struct slot *slot)
+static void deinit_slot(struct trove__ordered *ordered, struct trove__slot *slot)
 {
     trove__aside_drop(ordered->aside, &slot->aside);
     trove__text_deinit(&slot->text);
@@ -80,8 +48,8 @@ void trove__ordered_destroy(struct trove__ordered *ordered)
     if (ordered == NULL)
         return;
     for (size_t i = 0; i < ordered->options.window; i++) {
-        struct slot *slot = &ordered->slots[i];
-        if (slot->state == SLOT_LATER)
+        struct trove__slot *slot = &ordered->slots[i];
+        if (slot->state == TROVE__SLOT_LATER)
             ordered->options.forget(slot->later);
         deinit_slot(ordered, slot);
     }
@@ -115,7 +83,7 @@ int trove__ordered_reserve(struct trove__ordered *ordered, bool wait, uint64_t *
         r = -EAGAIN;
     } else {
         *ret_number = ordered->next++;
-        slot_of(ordered, *ret_number)->state = SLOT_OPEN;
+        trove__ordered_slot(ordered, *ret_number)->state = TROVE__SLOT_OPEN;
     }
     pthread_mutex_unlock(&ordered->lock);
     return r;
@@ -134,7 +102,7 @@ static void stop_locked(struct trove__ordered *ordered, const struct trove_error
 
 /* --- the writing thread ------------------------------------------------------------------------------------------ */
 
-static int flush_buffer(struct trove__ordered *ordered)
+int trove__ordered_flush(struct trove__ordered *ordered)
 {
     size_t size = ordered->buffered;
 
@@ -148,7 +116,7 @@ static int buffer_bytes(void *context, const void *bytes, size_t size)
     struct trove__ordered *ordered = context;
 
     if (size > BUFFER_BYTES - ordered->buffered) {
-        int r = flush_buffer(ordered);
+        int r = trove__ordered_flush(ordered);
         if (r < 0)
             return r;
     }
@@ -159,9 +127,9 @@ static int buffer_bytes(void *context, const void *bytes, size_t size)
     return 0;
 }
 
-/* Does not end the text: what it has shown is not noted. */
-static int write_piece(struct trove__ordered *ordered, const struct trove__aside_list *aside,
-                       const struct trove__text *text, struct trove_error *err)
+int trove__ordered_write_piece(struct trove__ordered *ordered,
+                               const struct trove__aside_list *aside,
+                               const struct trove__text *text, struct trove_error *err)
 {
     struct trove_error file_err = {.code = 0};
     int r = trove__aside_write(ordered->aside, aside, ordered->earlier, ordered->options.mark,
@@ -178,7 +146,7 @@ static int write_piece(struct trove__ordered *ordered, const struct trove__aside
 static int write_text(struct trove__ordered *ordered, const struct trove__aside_list *aside,
                       const struct trove__text *text, struct trove_error *err)
 {
-    int r = write_piece(ordered, aside, text, err);
+    int r = trove__ordered_write_piece(ordered, aside, text, err);
 
     ordered->earlier |= text->shown;
     return r;
@@ -206,16 +174,16 @@ static int write_again(struct trove__ordered *ordered, void *later, void *worker
 }
 
 /* What was in a slot, taken out of it. */
-static int write_slot(struct trove__ordered *ordered, struct slot *slot, void *worker,
+static int write_slot(struct trove__ordered *ordered, struct trove__slot *slot, void *worker,
                       struct trove_error *err)
 {
     int r;
 
-    if (slot->state == SLOT_LATER)
+    if (slot->state == TROVE__SLOT_LATER)
         r = write_again(ordered, slot->later, worker, err);
     else
         r = write_text(ordered, &slot->aside, &slot->text, err);
-    if (r == 0 && slot->state == SLOT_FAILED)
+    if (r == 0 && slot->state == TROVE__SLOT_FAILED)
         r = slot->err != NULL ? (*err = *slot->err).code
                               : trove_error_set(err, -ENOMEM, "out of memory");
     deinit_slot(ordered, slot);
@@ -223,16 +191,16 @@ static int write_slot(struct trove__ordered *ordered, struct slot *slot, void *w
 }
 
 /* Nothing happens when its turn comes. */
-static bool is_silent(const struct slot *slot)
+static bool is_silent(const struct trove__slot *slot)
 {
-    return slot->state == SLOT_TEXT && slot->aside.count == 0 &&
+    return slot->state == TROVE__SLOT_TEXT && slot->aside.count == 0 &&
            trove__text_is_silent(&slot->text) && !slot->text.shown;
 }
 
 static bool is_ready(struct trove__ordered *ordered)
 {
     return !ordered->stopped && ordered->head < ordered->next &&
-           slot_of(ordered, ordered->head)->state > SLOT_OPEN;
+           trove__ordered_slot(ordered, ordered->head)->state > TROVE__SLOT_OPEN;
 }
 
 /* Writes the slots that are ready, from the head on. Drops the lock while it writes. */
@@ -241,9 +209,9 @@ static int write_ready_locked(struct trove__ordered *ordered, void *worker, stru
     int r = 0;
 
     while (r >= 0 && is_ready(ordered)) {
-        struct slot *slot = slot_of(ordered, ordered->head), taken = *slot;
+        struct trove__slot *slot = trove__ordered_slot(ordered, ordered->head), taken = *slot;
 
-        *slot = (struct slot){.state = SLOT_FREE};
+        *slot = (struct trove__slot){.state = TROVE__SLOT_FREE};
         ordered->held -= trove__text_memory(&taken.text);
         if (!is_silent(&taken)) {
             pthread_mutex_unlock(&ordered->lock);
@@ -262,13 +230,12 @@ static int flush_locked(struct trove__ordered *ordered, struct trove_error *err)
     int r;
 
     pthread_mutex_unlock(&ordered->lock);
-    r = flush_buffer(ordered);
+    r = trove__ordered_flush(ordered);
     pthread_mutex_lock(&ordered->lock);
     return r < 0 ? trove_error_set(err, r, "writing the output: %s", trove_strerror(r)) : 0;
 }
 
-/* Called with the lock held, returns without: what is due leaves, also what became due meanwhile. */
-static void drain_and_unlock(struct trove__ordered *ordered, void *worker)
+void trove__ordered_drain_unlock(struct trove__ordered *ordered, void *worker)
 {
     struct trove_error err = {.code = 0};
     int r = 0;
@@ -295,192 +262,7 @@ static void drain_and_unlock(struct trove__ordered *ordered, void *worker)
     pthread_mutex_unlock(&ordered->lock);
 }
 
-/* --- answers ----------------------------------------------------------------------------------------------------- */
-
-enum { TRIM_BYTES = 4096 };
-
-/* True when this thread writes from now on, because ANSWER is due. */
-static bool take_writing(struct trove__ordered_answer *answer)
-{
-    struct trove__ordered *ordered = answer->ordered;
-
-    pthread_mutex_lock(&ordered->lock);
-    if (!ordered->stopped && !ordered->writing && answer->number == ordered->head)
-        answer->direct = ordered->writing = true;
-    pthread_mutex_unlock(&ordered->lock);
-    return answer->direct;
-}
-
-/* What is there of the text leaves, this thread being the one that writes. A failure stops all. */
-static int write_now(struct trove__ordered_answer *answer, const struct trove__text *text)
-{
-    struct trove__ordered *ordered = answer->ordered;
-    int r = write_piece(ordered, &answer->aside, text, &answer->err);
-
-    trove__aside_drop(ordered->aside, &answer->aside);
-    if (r == 0) {
-        r = flush_buffer(ordered);
-        if (r < 0)
-            trove_error_set(&answer->err, r, "writing the output: %s", trove_strerror(r));
-    }
-    if (r < 0)
-        trove__ordered_stop(ordered, &answer->err);
-    return r;
-}
-
-static int overflow(void *context, const struct trove__text *text)
-{
-    struct trove__ordered_answer *answer = context;
-    int r;
-
-    if (trove__ordered_is_stopped(answer->ordered))
-        return trove_error_set(&answer->err, -ECANCELED, "stopped");
-    if (answer->direct || take_writing(answer))
-        return write_now(answer, text);
-    r = trove__aside_put(answer->ordered->aside, text, &answer->aside, &answer->err);
-    return r == 0 ? -EFBIG : r < 0 ? r : 0;
-}
-
-void trove__ordered_answer_init(struct trove__ordered *ordered,
-                                struct trove__ordered_answer *answer)
-{
-    *answer = (struct trove__ordered_answer){.ordered = ordered};
-    answer->text.limit = ordered->options.text_limit;
-    answer->text.overflow = overflow;
-    answer->text.overflow_context = answer;
-}
-
-void trove__ordered_answer_deinit(struct trove__ordered_answer *answer)
-{
-    if (answer->ordered == NULL)
-        return;
-    trove__aside_drop(answer->ordered->aside, &answer->aside);
-    trove__text_deinit(&answer->text);
-}
-
-void trove__ordered_begin(struct trove__ordered_answer *answer, uint64_t number)
-{
-    trove__text_reset(&answer->text);
-    answer->number = number;
-    answer->direct = false;
-    answer->err.code = 0;
-}
-
-bool trove__ordered_is_cut(const struct trove__ordered_answer *answer)
-{
-    return answer->text.failure == -EFBIG && answer->err.code == 0;
-}
-
-static bool fits_locked(const struct trove__ordered *ordered, size_t size)
-{
-    return ordered->held <= ordered->options.max_held &&
-           size <= ordered->options.max_held - ordered->held;
-}
-
-/* A short text in a buffer that was made for a long one waits in a small one. */
-static void trim(struct trove__text *text)
-{
-    char *bytes;
-
-    if (text->capacity / 2 <= text->size + TRIM_BYTES)
-        return;
-    bytes = trove__realloc(text->bytes, text->size + 1);
-    if (bytes == NULL)
-        return;
-    text->bytes = bytes;
-    text->capacity = text->size + 1;
-}
-
-static void take_text(struct slot *slot, struct trove__text *text)
-{
-    struct trove__text empty = {.limit = text->limit,
-                                .overflow = text->overflow,
-                                .overflow_context = text->overflow_context};
-
-    slot->text = *text;
-    *text = empty;
-}
-
-/* Moves the answer to where it waits. 1; 0: there is no room; or an error, which is in the answer. */
-static int stow(struct trove__ordered_answer *answer)
-{
-    struct trove__ordered *ordered = answer->ordered;
-    struct slot *slot = slot_of(ordered, answer->number);
-    bool fits;
-    int r = 1;
-
-    trim(&answer->text);
-    pthread_mutex_lock(&ordered->lock);
-    fits =
-        answer->number == ordered->head || fits_locked(ordered, trove__text_memory(&answer->text));
-    if (fits)
-        ordered->held += trove__text_memory(&answer->text);
-    pthread_mutex_unlock(&ordered->lock);
-    if (fits)
-        take_text(slot, &answer->text);
-    else
-        r = trove__aside_put(ordered->aside, &answer->text, &answer->aside, &answer->err);
-    if (r <= 0)
-        return r;
-    slot->text.shown |= answer->text.shown;
-    slot->aside = answer->aside;
-    answer->aside = (struct trove__aside_list){0};
-    return 1;
-}
-
-static void answer_slot(struct trove__ordered_answer *answer, enum state state, void *worker)
-{
-    struct trove__ordered *ordered = answer->ordered;
-
-    pthread_mutex_lock(&ordered->lock);
-    if (answer->direct)
-        ordered->writing = false; /* it is written as what follows is */
-    answer->direct = false;
-    slot_of(ordered, answer->number)->state = state;
-    drain_and_unlock(ordered, worker);
-}
-
-bool trove__ordered_try_put(struct trove__ordered_answer *answer, void *worker)
-{
-    bool nothing = trove__text_is_silent(&answer->text) && answer->aside.count == 0;
-    int r = 1;
-
-    if (!nothing)
-        r = stow(answer);
-    else /* what it showed has left, if there was anything */
-        slot_of(answer->ordered, answer->number)->text.shown = answer->text.shown;
-    if (r < 0)
-        trove__ordered_fail(answer, &answer->err, worker);
-    else if (r > 0)
-        answer_slot(answer, SLOT_TEXT, worker);
-    return r != 0;
-}
-
-void trove__ordered_give_up(struct trove__ordered_answer *answer)
-{
-    trove__aside_drop(answer->ordered->aside, &answer->aside);
-}
-
-void trove__ordered_put_later(struct trove__ordered_answer *answer, void *later, void *worker)
-{
-    trove__ordered_give_up(answer);
-    slot_of(answer->ordered, answer->number)->later = later;
-    answer_slot(answer, SLOT_LATER, worker);
-}
-
-void trove__ordered_fail(struct trove__ordered_answer *answer, const struct trove_error *err,
-                         void *worker)
-{
-    struct slot *slot = slot_of(answer->ordered, answer->number);
-
-    slot->err = trove__malloc(sizeof(*slot->err));
-    if (slot->err != NULL)
-        *slot->err = *err;
-    if (stow(answer) <= 0) /* what does not fit is lost; what is aside is not */
-        slot->aside = answer->aside;
-    answer->aside = (struct trove__aside_list){0};
-    answer_slot(answer, SLOT_FAILED, worker);
-}
+/* --- from outside ------------------------------------------------------------------------------------------------ */
 
 uint64_t trove__ordered_due(struct trove__ordered *ordered)
 {
