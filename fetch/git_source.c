@@ -223,6 +223,15 @@ static bool learn_from_refusal(const struct trove__transfer *transfer, const cha
     return true;
 }
 
+bool trove_git_can_filter(const struct trove_git *git)
+{
+    struct trove__plan_server server = what_server_takes((struct trove_git *)git); /* its lock */
+    char filter[TROVE__FILTER_MAX];
+
+    trove__plan_filter("blob:none", &server, filter);
+    return filter[0] != '\0';
+}
+
 /* A `fetch`: wants with a filter and a depth, and all that belongs to them. */
 static int fetch_closure(struct trove__transfer *transfer, const struct trove_request *request,
                          const struct trove_oid *ids, struct trove_error *err)

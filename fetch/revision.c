@@ -52,13 +52,28 @@ static int bad_revision(const struct walk *walk)
 
 /* --- objects on the way ------------------------------------------------------------------------------------------ */
 
+/* A server that cannot filter sends all that belongs to an object: it is waited for, as the next steps lead there, and would
+ * be sent again if they were asked for meanwhile. */
+static int fetch_unfiltered(struct walk *walk)
+{
+    struct trove_want want = {.id = walk->at.id, .type = walk->at.type};
+    struct trove_fetch_options options = {.wants = &want, .want_count = 1, .depth = 1};
+    struct trove_fetch_result result;
+
+    if (trove_git_can_filter(walk->git) || trove_has(walk->cache, &walk->at.id))
+        return 0;
+    return trove__plan_go_on(trove_fetch(walk->cache, &options, walk->until, &result, walk->err));
+}
+
 /* The object the walk stands at, pinned; its type is known from then on. */
 static int load(struct walk *walk, struct trove_object **ret)
 {
     struct trove_result result;
-    int status =
-        trove_resolve(walk->cache, &walk->at.id, walk->at.type, walk->until, &result, walk->err);
+    int status = fetch_unfiltered(walk);
 
+    if (status == 0)
+        status = trove_resolve(walk->cache, &walk->at.id, walk->at.type, walk->until, &result,
+                               walk->err);
     if (status < 0)
         return status;
     walk->at.type = trove_object_type(result.object);

@@ -2,9 +2,10 @@
 /*
  * revision_grep.c - what a search of one revision asks for, by the plans of fetch/plan.h, and the search itself.
  *
- * The whole tree: one request for everything; the walk and the search go on while it arrives. A part, or the whole when
- * the cache is small: first the skeleton (trees without blobs), a census of what is selected, then one more request for
- * what the plan says, or none, so that blobs leave by id as the search comes to them.
+ * The whole tree, or any part of it where the server cannot filter: one request for everything; the walk and the search
+ * go on while it arrives, and a part that is searched ends it. A part, or the whole when the cache is small: first the
+ * skeleton (trees without blobs), a census of what is selected, then one more request for what the plan says, or none, so
+ * that blobs leave by id as the search comes to them.
  */
 #include "revision_grep.h"
 #include "fetch/plan.h"
@@ -85,6 +86,24 @@ static int take_census(struct search *search, bool ask, struct trove__census *ce
     return r;
 }
 
+/* Counts what the skeleton did not bring. COMPLETE: it has all trees. A server that refused the filter, or did not heed it,
+ * has sent everything, which is not to be asked for again: so it is counted as if all trees were there first. */
+static int count_rest(struct search *search, bool complete, struct trove__census *census,
+                      struct trove_error *err)
+{
+    int r;
+
+    if (!complete) {
+        census->complete = true;
+        r = take_census(search, false, census, err);
+        if (r != -ENOENT)
+            return r;
+        trove__census_reset(census);
+    }
+    census->complete = complete;
+    return take_census(search, true, census, err);
+}
+
 /* Starts the request that brings what is selected; *RET may stay NULL. */
 static int plan_and_fetch(struct search *search, struct trove_fetch **ret, struct trove_error *err)
 {
@@ -99,16 +118,16 @@ static int plan_and_fetch(struct search *search, struct trove_fetch **ret, struc
     census.complete = true;
     r = take_census(search, false, &census, NULL);
     if (r == -ENOENT) {
-        trove__plan_first(everything && !search->grep->trees_first, tree_depth, &first);
+        bool whole = search->grep->no_filters || (everything && !search->grep->trees_first);
+        trove__plan_first(whole, tree_depth, &first);
         trove__census_reset(&census);
         if (first.whole) {
             r = start_fetch(search, &search->root, 1, first.depth, ret, err);
             goto out;
         }
         r = fetch_skeleton(search, &first, err);
-        census.complete = tree_depth == 0;
         if (r == 0)
-            r = take_census(search, true, &census, err);
+            r = count_rest(search, tree_depth == 0, &census, err);
     }
     if (r == 0)
         r = start_rest(search, &census, ret, err);

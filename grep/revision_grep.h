@@ -24,6 +24,7 @@ struct trove__revision_grep {
     /* The cache may not hold the revision: every tree is fetched before everything, so that objects are known as wanted
      * when they come, in whatever order, and need not be kept until the walk asks for them. Costs a round trip. */
     bool trees_first;
+    bool no_filters; /* the server sends a revision as a whole or not at all */
     struct trove__walk_limits limits;
     int64_t plan_ns,
         search_ns; /* out, added to: time until it was known what to fetch; all after that */

@@ -135,6 +135,7 @@ static int search(struct run *run)
         .folder = prefix == NULL || run->options.full_name ? "" : prefix,
         .quote_fully = run->options.defaults.quote_path,
         .trees_first = run->trees_first,
+        .no_filters = !trove_git_can_filter(run->tool->git),
         .raw_names = run->options.settings.null_after_name,
     };
     struct trove_error err = {.code = 0};

@@ -70,6 +70,9 @@ TROVE_API const struct trove_hash *trove_git_hash(const struct trove_git *git);
 /* True when the server is a process on this machine, so that large batches cost little. */
 TROVE_API bool trove_git_is_local(const struct trove_git *git);
 
+/* True when the server takes filters. Without them a request for a part of a revision brings the whole. */
+TROVE_API bool trove_git_can_filter(const struct trove_git *git);
+
 /* GIT as a source, for trove_options.source; takes a reference of its own, which the cache gives back. */
 TROVE_API struct trove_source trove_git_source(struct trove_git *git);
 

@@ -4,8 +4,12 @@
 How many objects a search needs is counted with git: each object once, as a pack holds it.
 """
 import json
+import os
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 
 import harness
 import repos
@@ -84,6 +88,47 @@ def check_plan(run, server, whole, arguments, objects, least, most):
     return not wrong
 
 
+# What a server that cannot filter is asked for: each is one request, and no object comes twice. A part may cost less than the
+# whole, because the transfer ends when the part is searched.
+UNFILTERED = [
+    (["grep", "-c", "e", "HEAD"], True),
+    (["grep", "-c", "e", "HEAD", "--", "core"], False),
+    (["grep", "-c", "e", "HEAD", "--", "core/table.c"], False),
+    (["grep", "-c", "e", "HEAD", "--", "*.py"], False),
+    (["grep", "-c", "e", "HEAD:core"], True),
+    (["cat-file", "-p", "HEAD:core/table.c"], True),
+    (["cat-file", "-p", "HEAD^{tree}"], True),
+    (["cat-file", "--batch"], True),
+    (["ls-tree", "-r", "HEAD"], True),
+    (["ls-tree", "-r", "-l", "HEAD", "core/"], True),
+]
+
+
+def check_unfiltered(run, path):
+    """A server without filters sends a revision once, if the cache can hold it."""
+    everything = 2 + Tree(path, "HEAD").count(lambda kind, name: kind in ("blob", "tree"))
+    environment = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
+    good = True
+    with tempfile.TemporaryDirectory(dir=run.args.work) as folder:
+        copy = os.path.join(folder, "plain.git")
+        shutil.copytree(path, copy)
+        repos.git(copy, "config", "uploadpack.allowFilter", "false")
+        with servers.start("http", folder) as server:
+            for (words, whole), limit in [(case, limit) for case in UNFILTERED for limit in ("256M", "100M")]:
+                command = [run.args.trove, "-C", server.url("plain"), "--stats=json", "--max-bytes", limit, *words]
+                names = b"HEAD:core/table.c\nHEAD:README.md\nHEAD^{tree}\n"
+                ours = subprocess.run(command, input=names, env=environment, capture_output=True, check=False)
+                git = subprocess.run(["git", "-C", copy, *words], input=names, env=environment, capture_output=True, check=False)
+                stats = json.loads(ours.stderr.decode().splitlines()[-1])
+                fine = (ours.stdout, ours.returncode) == (git.stdout, git.returncode) and stats["requests"] == 1
+                count = stats["objects_fetched"]
+                fine = fine and (count == everything if whole else 0 < count <= everything)
+                print("%s no filters, %s: %s: %d of %d objects, %d bytes, %d requests" % (
+                    "ok  " if fine else "FAIL", limit, " ".join(words), count, everything, stats["bytes_fetched"], stats["requests"]))
+                good = good and fine
+    return good
+
+
 def check_text(run, server):
     """The text form has the same rows as the other."""
     def ask(form):
@@ -105,6 +150,7 @@ def main():
             for plan in plans(run.paths["self"]):
                 good = check_plan(run, server, whole, *plan) and good
             good = check_text(run, server) and good
+    good = check_unfiltered(run, run.paths["self"]) and good
     return 0 if good else 1
 
 
