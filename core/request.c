@@ -6,6 +6,9 @@
  * refused; or the request is over, and then it is in the cache after all, or absent (the source said that it was done), or
  * fails with the source's error, or with -EIO when the source returned as if nothing had happened.
  *
+ * A request for ids has no deadline: each of those who wait has his own, and others may join them with later ones. Once it
+ * is sent it goes on without anybody, until the source's own limits or the shutdown end it.
+ *
  * TESTS tests/unit/test_resolve.c, tests/unit/test_fetch_op.c
  */
 #include "core/request.h"

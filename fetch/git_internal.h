@@ -21,6 +21,7 @@ struct trove_git {
 
     pthread_mutex_t lock; /* all below */
     unsigned references;
+    int64_t deadline_ns; /* of every request that begins */
     struct trove__plan_server
         server;                   /* what it advertised, and which filters it has refused since */
     struct trove_git_stats stats; /* what is counted here; the pool counts the rest */

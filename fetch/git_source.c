@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/until.h"
 #include "git_internal.h"
 #include "question.h"
 
@@ -80,6 +81,7 @@ int trove_git_open(const char *url, const struct trove_git_options *options,
     else
         trove_git_options_init(&git->options);
     git->references = 1;
+    git->deadline_ns = TROVE_NO_DEADLINE;
     trove__inflight_init(&git->inflight, git->options.max_inflight_bytes != 0
                                              ? git->options.max_inflight_bytes
                                              : DEFAULT_INFLIGHT_BYTES);
@@ -332,15 +334,38 @@ static int fetch_wants(struct trove__transfer *transfer, const struct trove_requ
     return status;
 }
 
+void trove_git_set_deadline(struct trove_git *git, int64_t deadline_ns)
+{
+    pthread_mutex_lock(&git->lock);
+    git->deadline_ns = deadline_ns;
+    pthread_mutex_unlock(&git->lock);
+}
+
+/* A request for ids has no deadline, because others may join those who wait: only the repository's counts then. */
+static struct trove_until until_of(struct trove_git *git, const struct trove_request *request)
+{
+    struct trove_until until = request->until;
+
+    pthread_mutex_lock(&git->lock);
+    if (git->deadline_ns < until.deadline_ns)
+        until.deadline_ns = git->deadline_ns;
+    pthread_mutex_unlock(&git->lock);
+    return until;
+}
+
 static int source_fetch(void *source, const struct trove_request *request, struct trove_sink *sink,
                         struct trove_error *err)
 {
-    struct trove__transfer transfer = {.git = source, .sink = sink, .until = &request->until};
+    struct trove_until until = until_of(source, request);
+    struct trove__transfer transfer = {.git = source, .sink = sink, .until = &until};
     struct trove_error local = {0};
-    int status;
+    int status = trove__until_check(&until);
 
     if (request->want_count == 0)
         return trove_error_set(err, -EINVAL, "a request without wants");
+    if (status < 0) /* nothing is sent that nobody waits for */
+        return trove_error_set(err, status, "before anything was asked: %s",
+                               trove_strerror(status));
     if (request->by_id)
         status = fetch_by_id(&transfer, request, &local);
     else

@@ -330,8 +330,10 @@ int trove__tool_open(struct trove__tool *tool)
     tool->git_options.max_inflight_bytes = tool->cache_options.max_inflight_bytes;
     start_watcher(tool);
     status = trove_git_open(tool->repository, &tool->git_options, &tool->until, &tool->git, &err);
-    if (status == 0)
+    if (status == 0) {
+        trove_git_set_deadline(tool->git, tool->until.deadline_ns);
         status = open_cache(tool, &err);
+    }
     if (status < 0)
         return trove__fatal_error(status, &err);
     if (tool->progress > 0 || (tool->progress < 0 && isatty(STDERR_FILENO))) {
@@ -349,6 +351,8 @@ const char *trove__tool_shown_repository(const struct trove__tool *tool)
 void trove__tool_renew(struct trove__tool *tool)
 {
     tool->until = trove_until_ms(tool->timeout_ms, tool->cancel);
+    if (tool->git != NULL)
+        trove_git_set_deadline(tool->git, tool->until.deadline_ns);
 }
 
 int trove__tool_revision(struct trove__tool *tool, const char *revision,

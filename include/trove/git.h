@@ -73,6 +73,11 @@ TROVE_API bool trove_git_is_local(const struct trove_git *git);
 /* True when the server takes filters. Without them a request for a part of a revision brings the whole. */
 TROVE_API bool trove_git_can_filter(const struct trove_git *git);
 
+/* No request that begins from now on goes past DEADLINE_NS (absolute, CLOCK_MONOTONIC; TROVE_NO_DEADLINE, as at first). For
+ * who has one for all of it: a request for ids goes on when the deadlines of those who wait have passed, and knows none
+ * of them. */
+TROVE_API void trove_git_set_deadline(struct trove_git *git, int64_t deadline_ns);
+
 /* GIT as a source, for trove_options.source; takes a reference of its own, which the cache gives back. */
 TROVE_API struct trove_source trove_git_source(struct trove_git *git);
 

@@ -7,6 +7,7 @@
  */
 #include "fetch/credential.h"
 #include "fetch/session.h"
+#include "source_peer.h"
 #include "wire.h"
 #include <errno.h>
 #include <stdio.h>
@@ -337,6 +338,36 @@ static void http__busy(void **state)
                "Content-Length: 0\r\n\r\n"));
 }
 
+/* Goal: a request for ids, which has no deadline of its own, ends at the repository's, and begins before it or not at all.
+ * Method: an HTTP server that is busy for longer than there is time, which is said at once. */
+static void http__no_longer_than_the_repository(void **state)
+{
+    static const struct peer_step steps[] = {
+        GET,  SAY(GET_OK),
+        POST, SAY("HTTP/1.1 503 Busy\r\nRetry-After: 200\r\nContent-Length: 0\r\n\r\n"),
+        HANG, CLOSE};
+    const struct trove_oid id = {{1}};
+    struct trove_result result;
+    struct trove_error err = {0};
+    struct peer_script script;
+    struct source_peer peer;
+    char url[64];
+
+    (void)state;
+    peer_script_start(&script, steps);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/x", script.port);
+    source_peer_open(&peer, url, NULL);
+    trove_git_set_deadline(peer.git, 0); /* long ago */
+    assert_int_equal(trove_resolve(peer.cache, &id, TROVE_BLOB, NULL, &result, &err), -ETIMEDOUT);
+    assert_int_equal(source_peer_requests(&peer), 0);
+    trove_git_set_deadline(peer.git, trove_until_ms(100000, NULL).deadline_ns);
+    assert_int_equal(trove_resolve(peer.cache, &id, TROVE_BLOB, NULL, &result, &err), -EAGAIN);
+    assert_non_null(strstr(err.message, "come back in 200 s"));
+    assert_int_equal(source_peer_requests(&peer), 1);
+    source_peer_close(&peer);
+    peer_script_stop(&script);
+}
+
 /* --- names and passwords ----------------------------------------------------------------------------------------- */
 
 static void http__names_and_passwords(void **state)
@@ -462,6 +493,7 @@ int main(void)
         cmocka_unit_test(http__redirect_to_another_port),
         cmocka_unit_test(http__redirect_to_one_who_asks),
         cmocka_unit_test(http__busy),
+        cmocka_unit_test(http__no_longer_than_the_repository),
         cmocka_unit_test(http__names_and_passwords),
         cmocka_unit_test(http__helpers_hear_the_host_as_written),
         cmocka_unit_test(http__certificates),
