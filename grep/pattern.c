@@ -12,6 +12,9 @@
 /* Steps a superset may take before regexec() is asked instead. */
 #define SUPERSET_MATCH_LIMIT 1000000
 
+/* Bytes of a fixed string that PCRE2 takes, whatever they are. */
+#define NEVER_TOO_LONG 4096
+
 static const char no_jit_verb[] = "(*NO_JIT)";
 
 /* No byte of it is special in any of the syntaxes. */
@@ -131,28 +134,16 @@ static bool looks_only_ahead(const struct trove__pattern *pattern)
            !contains(pattern->bytes, pattern->size, "(?C");
 }
 
-/* A pattern that stands for itself: -F, or nothing special in it. */
-static int compile_literal(const struct trove__grep_settings *settings,
-                           const struct trove__grep_pattern *origin, bool plain,
-                           struct trove__pattern *pattern, struct trove_error *err)
+/* Leaves a pattern that stands for itself to PCRE2, as git does: PLAIN as it is, else quoted. */
+static int compile_quoted(const struct trove__grep_settings *settings,
+                          const struct trove__grep_pattern *origin, bool plain,
+                          struct trove__pattern *pattern, struct trove_error *err)
 {
     char *quoted;
     int r;
 
-    pattern->stable = true;
-    pattern->linewise = true;
-    /* git quotes with \Q and \E, so a \E inside ends the quotation there too. */
-    if (!settings->ignore_case && !contains(pattern->bytes, pattern->size, "\\E")) {
-        pattern->engine = TROVE__ENGINE_LITERAL;
-        trove__literal_init(&pattern->literal, pattern->bytes, pattern->size);
-        return 0;
-    }
     if (plain)
         return compile_perl(settings, origin, pattern->bytes, pattern->size, true, pattern, err);
-    if (contains(pattern->bytes, pattern->size, "\\E")) {
-        pattern->stable = false;
-        pattern->linewise = false;
-    }
     quoted = trove__malloc(pattern->size + 5);
     if (quoted == NULL)
         return -ENOMEM;
@@ -162,6 +153,31 @@ static int compile_literal(const struct trove__grep_settings *settings,
     r = compile_perl(settings, origin, quoted, pattern->size + 4, true, pattern, err);
     trove__free(quoted);
     return r;
+}
+
+/* A pattern that stands for itself: -F, or nothing special in it. */
+static int compile_literal(const struct trove__grep_settings *settings,
+                           const struct trove__grep_pattern *origin, bool plain,
+                           struct trove__pattern *pattern, struct trove_error *err)
+{
+    /* git quotes with \Q and \E, so a \E inside ends the quotation there too. */
+    bool ends_quotation = contains(pattern->bytes, pattern->size, "\\E");
+    bool literal = !settings->ignore_case && !ends_quotation;
+    int r = 0;
+
+    pattern->stable = plain || !ends_quotation;
+    pattern->linewise = pattern->stable;
+    /* A very long one git leaves to PCRE2 in vain. */
+    if (!literal || pattern->size > NEVER_TOO_LONG)
+        r = compile_quoted(settings, origin, plain, pattern, err);
+    if (r < 0 || !literal)
+        return r;
+    pcre2_code_free(pattern->code);
+    pattern->code = NULL;
+    pattern->jit = false;
+    pattern->engine = TROVE__ENGINE_LITERAL;
+    trove__literal_init(&pattern->literal, pattern->bytes, pattern->size);
+    return 0;
 }
 
 static int compile_supersets(const struct trove__grep_settings *settings,

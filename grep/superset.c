@@ -17,6 +17,7 @@
 
 #define DEPTH_MAX 50
 #define REPEAT_MAX 255
+#define ALTERNATIVES_MAX 256 /* PCRE2 tries one after another, the C library all at once */
 #define SIZE_MAX_TRANSLATED 65536
 
 enum trove__charset trove__charset_now(void)
@@ -323,6 +324,8 @@ static int parse_alternatives(struct trove__superset_parser *parser)
             return r;
         if (!trove__superset_at_operator(parser, '|'))
             return 0;
+        if (++parser->alternatives > ALTERNATIVES_MAX)
+            return -ENOTSUP;
         parser->at += operator_size(parser);
         trove__superset_emit(parser, "|");
     }

@@ -13,7 +13,7 @@ struct trove__superset_parser {
     const char *pattern;
     size_t size;
     size_t at;
-    unsigned depth;
+    unsigned depth, alternatives;
     size_t edges; /* anchors and edges of words so far */
     bool exact;
     struct trove__text out;

@@ -261,13 +261,15 @@ static void tool__options(void **state)
 {
     static const char *const wrong[] = {"--timeout=x",       "--timeout=-1",   "--timeout",
                                         "--low-speed=1",     "--low-speed=/1", "--low-speed=1/x",
-                                        "--low-speed=1/1/1", "--stats=xml",    "--max-bytes=0"};
+                                        "--low-speed=1/1/1", "--stats=xml",    "--max-bytes=0",
+                                        "--max-inflight=0",  "--max-inflight"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_int_equal(run("%s -C '%s' grep one", wrong[i], url), 129);
     assert_int_equal(run("--low-speed=0/0 -C '%s' grep -q one", url), 0);
     assert_int_equal(run("--low-speed 1/3600 --timeout 600 -C '%s' grep -q one", url), 0);
+    assert_int_equal(run("--max-inflight 4M -C '%s' grep -q one", url), 0);
     assert_int_equal(run("-C '%s/nothing' grep one", peer_dir), 128);
     assert_int_equal(run("grep one"), 129);
     assert_int_equal(run("-C '%s'", url), 129);
