@@ -32,7 +32,7 @@
  *
  * EDGES
  *   E1 state   trove__policy_unlinked() or give_up_cell(), whichever is second on the state byte, retires: acq_rel both
- *   Hints, ghosts and the sums of queues are relaxed: they guide, a wrong guess costs a miss later.
+ *   Hints, ghosts (ghosts.c) and the sums of queues are relaxed: they guide, a wrong guess costs a miss later.
  *
  * PROGRESS  lock-free and bounded: a call looks at a fixed number of candidates.
  * LIMITS    When no segment can be had, an object is evicted instead of kept. An object whose cell was given up while it
@@ -58,90 +58,11 @@
 #define SMALL_PERCENT 10
 #define SMALL_KEEP_HINT 2
 
-#define GHOST_BYTES 512 /* of the cap for each ghost */
-#define GHOSTS_MIN ((uint64_t)512)
-#define GHOSTS_MAX ((uint64_t)1 << 22)
-#define GHOST_TICKS_LOG2 8 /* a ghost array's turn in clock ticks */
-
-/* --- ghosts ------------------------------------------------------------------------------------------------------- */
-
-static uint64_t ghost_count(uint64_t max_bytes)
-{
-    uint64_t count = GHOSTS_MIN;
-
-    while (count < GHOSTS_MAX && count * 2 <= max_bytes / GHOST_BYTES)
-        count *= 2;
-    return count;
-}
-
-static size_t ghost_bytes(const struct trove__policy *policy)
-{
-    return (policy->ghost_mask + 1) * sizeof(atomic_uint);
-}
-
-static atomic_uint *ghost_of(struct trove__policy *policy, uint64_t hash)
-{
-    return &policy->ghosts[(hash >> 24) & policy->ghost_mask];
-}
-
-static unsigned ghost_print(uint64_t hash)
-{
-    return (unsigned)(hash & 0xffff) | 1;
-}
-
-static unsigned ghost_now(struct trove__policy *policy)
-{
-    /* RELAXED: a clock that is read a little late. */
-    return (unsigned)(trove__load_relaxed(&policy->evictions) >> policy->ghost_tick_shift) & 0xffff;
-}
-
-static void ghost_remember(struct trove__policy *policy, uint64_t hash)
-{
-    /* RELAXED: a ghost that is lost costs a miss. */
-    trove__store_relaxed(ghost_of(policy, hash), ghost_print(hash) << 16 | ghost_now(policy));
-}
-
-/* Was HASH evicted from small within about as many evictions as there are objects? Forgets it. */
-static bool ghost_recall(struct trove__policy *policy, uint64_t hash)
-{
-    atomic_uint *ghost = ghost_of(policy, hash);
-    unsigned seen = trove__load_relaxed(ghost), age; /* RELAXED: see ghost_remember() */
-    uint64_t ticks;
-
-    if (seen >> 16 != ghost_print(hash))
-        return false;
-    trove__store_relaxed(ghost, 0);
-    age = (ghost_now(policy) - seen) & 0xffff;
-    ticks = trove__table_entries_hint(policy->table) >> policy->ghost_tick_shift;
-    return age <= (ticks < 1u << GHOST_TICKS_LOG2 ? ticks + 1 : 1u << GHOST_TICKS_LOG2);
-}
-
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
 uint64_t trove__policy_fixed_bytes(uint64_t max_bytes)
 {
-    return trove__sized_usable(ghost_count(max_bytes) * sizeof(atomic_uint), TROVE__LINE_BYTES) +
-           (2 + SLACK_SEGMENTS) * trove__segment_bytes();
-}
-
-static int make_ghosts(struct trove__policy *policy, uint64_t max_bytes)
-{
-    size_t bytes, charge;
-
-    policy->ghost_mask = ghost_count(max_bytes) - 1;
-    policy->ghost_tick_shift = (unsigned)__builtin_ctzl(policy->ghost_mask + 1) - GHOST_TICKS_LOG2;
-    bytes = ghost_bytes(policy);
-    charge = trove__sized_usable(bytes, TROVE__LINE_BYTES);
-    if (!trove__budget_reserve(policy->budget, charge))
-        return -ENOMEM;
-    policy->ghosts = trove__sized_alloc(bytes, TROVE__LINE_BYTES);
-    if (policy->ghosts == NULL) {
-        trove__budget_unreserve(policy->budget, charge);
-        return -ENOMEM;
-    }
-    for (uint64_t i = 0; i <= policy->ghost_mask; i++)
-        atomic_init(&policy->ghosts[i], 0);
-    return 0;
+    return trove__ghosts_bytes(max_bytes) + (2 + SLACK_SEGMENTS) * trove__segment_bytes();
 }
 
 static int make_queues(struct trove__policy *policy)
@@ -173,7 +94,6 @@ int trove__policy_init(struct trove__policy *policy, const struct trove_options 
         options->overfull == TROVE_OVERFULL_EVICT || options->overfull == TROVE_OVERFULL_CALLBACK;
     policy->leave_bytes = policy->evicts ? SLACK_SEGMENTS * trove__segment_bytes() : 0;
     policy->small_max = budget->live_max / 100 * SMALL_PERCENT;
-    atomic_init(&policy->evictions, 0);
     atomic_init(&policy->wanted_room, 0);
     /* Until the callback was asked, as if it refused. */
     atomic_init(&policy->mode, options->overfull == TROVE_OVERFULL_CALLBACK ? TROVE_OVERFULL_ERROR
@@ -183,7 +103,7 @@ int trove__policy_init(struct trove__policy *policy, const struct trove_options 
     r = make_queues(policy);
     if (r < 0)
         return r;
-    r = make_ghosts(policy, options->max_bytes);
+    r = trove__ghosts_init(&policy->ghosts, options->max_bytes, budget);
     if (r < 0) {
         trove__queue_deinit(&policy->small);
         trove__queue_deinit(&policy->main);
@@ -197,9 +117,7 @@ void trove__policy_deinit(struct trove__policy *policy)
         return;
     trove__queue_deinit(&policy->small);
     trove__queue_deinit(&policy->main);
-    trove__budget_unreserve(policy->budget,
-                            trove__sized_usable(ghost_bytes(policy), TROVE__LINE_BYTES));
-    trove__sized_free(policy->ghosts, ghost_bytes(policy), TROVE__LINE_BYTES);
+    trove__ghosts_deinit(&policy->ghosts, policy->budget);
 }
 
 /* --- one object --------------------------------------------------------------------------------------------------- */
@@ -297,8 +215,7 @@ static void take_out(struct trove__policy *policy, struct trove_object *object, 
     int r = trove__table_remove(policy->table, object, hash);
 
     if (r == 0) {
-        ghost_remember(policy, hash);
-        trove__add_relaxed(&policy->evictions, 1); /* RELAXED: a clock */
+        trove__ghosts_remember(&policy->ghosts, hash);
         count(policy, TROVE__COUNT_EVICTIONS, 1);
         count_gone(policy, bytes);
         if (deferred)
@@ -523,7 +440,9 @@ int trove__policy_admit(struct trove__policy *policy, struct trove_object *objec
         give_up_cell(policy, object); /* lost to another insert of its id before it had a cell */
         return 0;
     }
-    if (enqueue(ghost_recall(policy, hash) ? &policy->main : &policy->small, object) == 0)
+    if (enqueue(trove__ghosts_recall(&policy->ghosts, policy->table, hash) ? &policy->main
+                                                                           : &policy->small,
+                object) == 0)
         return 0;
     return unadmit(policy, object, hash);
 }

@@ -9,6 +9,7 @@
 
 #include "core/budget.h"
 #include "core/counters.h"
+#include "core/ghosts.h"
 #include "core/queue.h"
 #include "core/table.h"
 #include <trove/cache.h>
@@ -27,13 +28,11 @@ struct trove__policy {
     bool evicts; /* objects are queued */
     uint64_t leave_bytes;
     uint64_t small_max;
-    atomic_uint *ghosts;
-    uint64_t ghost_mask;
-    unsigned ghost_tick_shift;
+    struct trove__ghosts ghosts; /* its clock is on a line of its own */
     /* SHARED-HOT */
     struct trove__queue small, main;
-    _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong evictions; /* the ghosts' clock */
-    atomic_ulong wanted_room; /* in `deferred`, for the object that did not fit last */
+    _Alignas(TROVE__FALSE_SHARING_BYTES)
+        atomic_ulong wanted_room; /* in `deferred`, for the object that did not fit last */
     atomic_uint mode; /* enum trove_overfull: the policy, or what the callback answered last */
 };
 

@@ -26,7 +26,7 @@ static uint64_t fixed_bytes(struct trove__policy *policy)
 {
     return (trove__queue_segments(&policy->small) + trove__queue_segments(&policy->main)) *
                trove__segment_bytes() +
-           trove__sized_usable((policy->ghost_mask + 1) * sizeof(atomic_uint), TROVE__LINE_BYTES);
+           trove__sized_usable((policy->ghosts.mask + 1) * sizeof(atomic_uint), TROVE__LINE_BYTES);
 }
 
 /* Empties the queues. Returns the cells of live objects; the bytes of dead ones, which are charged too, go to *BYTES. */
