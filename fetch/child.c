@@ -359,7 +359,9 @@ static int converse(struct trove__child *child, const uint8_t *input, size_t lef
         if (fds[0].revents != 0)
             result = drain(&child->out, out, max_out);
         if (result < 0)
-            return trove_error_set(err, result, "a helper program answers without end");
+            return trove_error_set(err, result,
+                                   result == -ENOMEM ? "no memory for a helper program's answer"
+                                                     : "a helper program answers without end");
         ended = fds[3].revents != 0 && fds[0].revents == 0;
     }
     return 0;

@@ -162,74 +162,90 @@ static bool host_matches(const char *pattern, const char *host)
 }
 
 /* How well PATTERN fits URL: 0 not at all; more is better (host before path before user, as git has it). */
-static size_t fit(const char *pattern_text, size_t size, const struct trove__url *url)
+static size_t fit(const struct trove__url *pattern, const struct trove__url *url)
 {
-    struct trove__url pattern = {0};
-    char *text = trove__strndup(pattern_text, size);
-    size_t result = 0, path;
+    size_t path = strlen(pattern->path);
 
-    if (text == NULL || trove__url_parse(text, &pattern, NULL) < 0)
-        goto out;
-    path = strlen(pattern.path);
-    while (path > 0 && pattern.path[path - 1] == '/')
+    while (path > 0 && pattern->path[path - 1] == '/')
         path--;
-    if (pattern.scheme != url->scheme || !host_matches(pattern.host, url->host) ||
-        strcmp(trove__url_port(&pattern), trove__url_port(url)) != 0 ||
-        strncmp(pattern.path, url->path, path) != 0 ||
+    if (pattern->scheme != url->scheme || !host_matches(pattern->host, url->host) ||
+        strcmp(trove__url_port(pattern), trove__url_port(url)) != 0 ||
+        strncmp(pattern->path, url->path, path) != 0 ||
         (url->path[path] != '\0' && url->path[path] != '/') ||
-        (pattern.user != NULL && (url->user == NULL || strcmp(pattern.user, url->user) != 0)))
-        goto out;
-    result = 2 + ((strlen(pattern.host) << 20) + path) * 2 + (pattern.user != NULL);
-out:
-    trove__url_clear(&pattern);
-    trove__free(text);
-    return result;
+        (pattern->user != NULL && (url->user == NULL || strcmp(pattern->user, url->user) != 0)))
+        return 0;
+    return 2 + ((strlen(pattern->host) << 20) + path) * 2 + (pattern->user != NULL);
 }
 
-/* How well ENTRY gives http.*.NAME for URL; 1 for http.NAME itself. */
-static size_t fit_entry(const struct trove__git_config_entry *entry, const struct trove__url *url,
-                        const char *name, bool scoped)
+/* The same for the LENGTH bytes of an address at TEXT; one that is none fits nothing. Or -ENOMEM. */
+static int fit_text(const char *text, size_t length, const struct trove__url *url, size_t *ret)
+{
+    struct trove__url pattern;
+    char *copy = trove__strndup(text, length);
+    int result = copy != NULL ? trove__url_parse(copy, &pattern, NULL) : -ENOMEM;
+
+    trove__free(copy);
+    *ret = 0;
+    if (result < 0)
+        return result == -ENOMEM ? result : 0;
+    *ret = fit(&pattern, url);
+    trove__url_clear(&pattern);
+    return 0;
+}
+
+/* How well ENTRY gives http.*.NAME for URL; 1 for http.NAME itself. 0 or -ENOMEM. */
+static int fit_entry(const struct trove__git_config_entry *entry, const struct trove__url *url,
+                     const char *name, bool scoped, size_t *ret)
 {
     const char *middle;
     size_t size;
 
+    *ret = 0;
     if (!split_key(entry, "http", name, &middle, &size))
         return 0;
-    if (size == 0)
-        return scoped ? 0 : 1;
-    return fit(middle, size, url);
+    if (size > 0)
+        return fit_text(middle, size, url, ret);
+    *ret = scoped ? 0 : 1;
+    return 0;
 }
 
-const char *trove__git_config_http(const struct trove__git_config *config,
-                                   const struct trove__url *url, const char *name, bool scoped)
+int trove__git_config_http(const struct trove__git_config *config, const struct trove__url *url,
+                           const char *name, bool scoped, const char **ret)
 {
     const char *value = NULL;
-    size_t best = 1;
+    size_t best = 1, quality;
     struct trove__git_config_entry entry;
 
     for (size_t offset = 0; trove__git_config_next(config, &offset, &entry);) {
-        size_t quality = fit_entry(&entry, url, name, scoped);
+        int result = fit_entry(&entry, url, name, scoped, &quality);
+        if (result < 0)
+            return result;
         if (quality >= best) {
             best = quality;
             value = entry.value;
         }
     }
-    return value;
+    *ret = value;
+    return 0;
 }
 
 int trove__git_config_http_each(const struct trove__git_config *config,
                                 const struct trove__url *url, const char *name, bool scoped,
                                 int (*fn)(void *context, const char *value), void *context)
 {
-    size_t offset = 0, start = 0;
+    size_t offset = 0, start = 0, quality = 0;
     struct trove__git_config_entry entry;
     int result = 0;
 
-    while (trove__git_config_next(config, &offset, &entry))
-        if (entry.value[0] == '\0' && fit_entry(&entry, url, name, scoped) > 0)
+    while (result == 0 && trove__git_config_next(config, &offset, &entry)) {
+        result = fit_entry(&entry, url, name, scoped, &quality);
+        if (quality > 0 && entry.value[0] == '\0')
             start = offset; /* an empty value forgets what came before */
-    while (result == 0 && trove__git_config_next(config, &start, &entry))
-        if (entry.value[0] != '\0' && fit_entry(&entry, url, name, scoped) > 0)
+    }
+    while (result == 0 && trove__git_config_next(config, &start, &entry)) {
+        result = fit_entry(&entry, url, name, scoped, &quality);
+        if (result == 0 && quality > 0 && entry.value[0] != '\0')
             result = fn(context, entry.value);
+    }
     return result;
 }

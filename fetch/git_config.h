@@ -45,10 +45,11 @@ bool trove__git_config_is_true(const char *value);
 int trove__git_config_rewrite(const struct trove__git_config *config, const char *text, char **ret);
 
 /* The value of http.<url>.NAME for URL, the most specific and then the last; SCOPED: only from sections with a URL.
- * NULL if none. Borrowed. */
-const char *trove__git_config_http(const struct trove__git_config *config,
-                                   const struct trove__url *url, const char *name, bool scoped);
-/* Each value of a NAME that may be given several times; "" forgets those before. FN returns non-zero to stop. */
+ * *RET is borrowed, NULL if there is none. 0 or -ENOMEM. */
+int trove__git_config_http(const struct trove__git_config *config, const struct trove__url *url,
+                           const char *name, bool scoped, const char **ret);
+/* Each value of a NAME that may be given several times; "" forgets those before. FN returns non-zero to stop: that, 0, or
+ * -ENOMEM is the result. */
 int trove__git_config_http_each(const struct trove__git_config *config,
                                 const struct trove__url *url, const char *name, bool scoped,
                                 int (*fn)(void *context, const char *value), void *context);

@@ -79,13 +79,15 @@ int trove__http_wait_to_retry(struct trove__http *http, unsigned attempt, struct
 int trove__http_redirect(struct trove__http *http, struct trove_error *err)
 {
     static const char tail[] = TROVE__HTTP_INFO_REFS "?" TROVE__HTTP_SERVICE;
-    const char *follow = trove__git_config_http(http->config, http->url, "followredirects", false);
+    const char *follow = NULL;
     char *location = NULL;
     struct trove__url url;
     size_t length;
     bool crosses;
-    int result;
+    int result = trove__git_config_http(http->config, http->url, "followredirects", false, &follow);
 
+    if (result < 0)
+        return trove_error_set(err, result, "no memory for a redirect");
     curl_easy_getinfo(http->curl.easy, CURLINFO_REDIRECT_URL, &location);
     length = location != NULL ? strlen(location) : 0;
     if (follow != NULL && strcasecmp(follow, "initial") != 0 && !trove__git_config_is_true(follow))

@@ -43,6 +43,13 @@ static CURLcode set_path(CURL *easy, CURLoption option, const char *value)
     return result;
 }
 
+static CURLcode get(const struct trove__git_config *config, const struct trove__url *url,
+                    const char *name, bool scoped, const char **ret)
+{
+    return trove__git_config_http(config, url, name, scoped, ret) < 0 ? CURLE_OUT_OF_MEMORY
+                                                                      : CURLE_OK;
+}
+
 static CURLcode set_texts(CURL *easy, const struct trove__git_config *config,
                           const struct trove__url *url, bool foreign)
 {
@@ -53,7 +60,7 @@ static CURLcode set_texts(CURL *easy, const struct trove__git_config *config,
         const char *value = texts[i].variable != NULL ? getenv(texts[i].variable) : NULL;
 
         if (value == NULL)
-            value = trove__git_config_http(config, url, texts[i].name, foreign && secret);
+            result = get(config, url, texts[i].name, foreign && secret, &value);
         if (value == NULL)
             continue;
         result = is_path(texts[i].option) ? set_path(easy, texts[i].option, value)
@@ -62,33 +69,45 @@ static CURLcode set_texts(CURL *easy, const struct trove__git_config *config,
     return result;
 }
 
-static bool verifies(const struct trove__git_config *config, const struct trove__url *url)
+static CURLcode set_verify(CURL *easy, const struct trove__git_config *config,
+                           const struct trove__url *url)
 {
-    const char *value = trove__git_config_http(config, url, "sslverify", false);
+    const char *value = NULL;
+    CURLcode result = get(config, url, "sslverify", false, &value);
+    bool verify =
+        getenv("GIT_SSL_NO_VERIFY") == NULL && (value == NULL || trove__git_config_is_true(value));
 
-    if (getenv("GIT_SSL_NO_VERIFY") != NULL)
-        return false;
-    return value == NULL || trove__git_config_is_true(value);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+    return result;
 }
 
-int trove__http_set_options(CURL *easy, const struct trove__git_config *config,
-                            const struct trove__url *url, bool foreign, struct trove_error *err)
+static CURLcode set_version(CURL *easy, const struct trove__git_config *config,
+                            const struct trove__url *url)
 {
-    const char *version = trove__git_config_http(config, url, "version", false);
-    bool verify = verifies(config, url);
-    CURLcode result;
+    const char *version = NULL;
+    CURLcode result = get(config, url, "version", false, &version);
 
-    /* Some hosts look for "git/" to tell fetches from browsers. */
-    result = curl_easy_setopt(easy, CURLOPT_USERAGENT, "git/2.0 (trove)");
-    if (result == CURLE_OK)
-        result = set_texts(easy, config, url, foreign);
     if (result == CURLE_OK)
         result = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                                   version != NULL && strcmp(version, "HTTP/1.1") == 0
                                       ? (long)CURL_HTTP_VERSION_1_1
                                       : (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+    return result;
+}
+
+int trove__http_set_options(CURL *easy, const struct trove__git_config *config,
+                            const struct trove__url *url, bool foreign, struct trove_error *err)
+{
+    /* Some hosts look for "git/" to tell fetches from browsers. */
+    CURLcode result = curl_easy_setopt(easy, CURLOPT_USERAGENT, "git/2.0 (trove)");
+
+    if (result == CURLE_OK)
+        result = set_texts(easy, config, url, foreign);
+    if (result == CURLE_OK)
+        result = set_version(easy, config, url);
+    if (result == CURLE_OK)
+        result = set_verify(easy, config, url);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
     curl_easy_setopt(easy, CURLOPT_PROXYAUTH, (long)CURLAUTH_ANY);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); /* we look at each redirect ourselves */

@@ -64,31 +64,39 @@ static int find_url(struct trove__session *session, const char *text, struct tro
     return result;
 }
 
-static uint32_t speed_setting(const struct trove__session *session, const char *variable,
-                              const char *name)
+/* *RET is 0 where nothing of sense is set. 0 or -ENOMEM. */
+static int speed_setting(const struct trove__session *session, const char *variable,
+                         const char *name, uint32_t *ret)
 {
     const char *value = getenv(variable);
     char *end;
     unsigned long number;
 
-    if (value == NULL)
-        value = trove__git_config_http(&session->config, &session->url, name, false);
+    *ret = 0;
+    if (value == NULL &&
+        trove__git_config_http(&session->config, &session->url, name, false, &value) < 0)
+        return -ENOMEM;
     if (value == NULL || *value < '0' || *value > '9')
         return 0;
     number = strtoul(value, &end, 10);
-    return *end == '\0' && number <= UINT32_MAX / 1000 ? (uint32_t)number : 0;
+    if (*end == '\0' && number <= UINT32_MAX / 1000)
+        *ret = (uint32_t)number;
+    return 0;
 }
 
 /* What the user configured for git's http(s) counts instead of our own limit, if it is one. */
-static void learn_low_speed(struct trove__session *session)
+static int learn_low_speed(struct trove__session *session)
 {
-    uint32_t bytes = speed_setting(session, "GIT_HTTP_LOW_SPEED_LIMIT", "lowspeedlimit");
-    uint32_t seconds = speed_setting(session, "GIT_HTTP_LOW_SPEED_TIME", "lowspeedtime");
+    uint32_t bytes, seconds;
 
-    if (bytes == 0 || seconds == 0)
-        return;
-    session->options.low_speed_bytes = bytes;
-    session->options.low_speed_seconds = seconds;
+    if (speed_setting(session, "GIT_HTTP_LOW_SPEED_LIMIT", "lowspeedlimit", &bytes) < 0 ||
+        speed_setting(session, "GIT_HTTP_LOW_SPEED_TIME", "lowspeedtime", &seconds) < 0)
+        return -ENOMEM;
+    if (bytes != 0 && seconds != 0) {
+        session->options.low_speed_bytes = bytes;
+        session->options.low_speed_seconds = seconds;
+    }
+    return 0;
 }
 
 static int open_session(struct trove__session *session, const char *url, struct trove__io *io,
@@ -102,7 +110,8 @@ static int open_session(struct trove__session *session, const char *url, struct 
         return result;
     if (session->url.scheme == TROVE__HTTP || session->url.scheme == TROVE__HTTPS) {
         const struct trove_until until = io->until;
-        learn_low_speed(session);
+        if (learn_low_speed(session) < 0)
+            return trove_error_set(err, -ENOMEM, "no memory for git's configuration");
         trove__io_begin(io, &until, session->options.low_speed_bytes,
                         session->options.low_speed_seconds);
     }

@@ -236,7 +236,7 @@ static bool goes_on(struct peer_script *script, int client, int timeout_ms)
     return poll(fds, 2, timeout_ms) == 0;
 }
 
-/* Reads until BYTES stand at the end of what came since the step began. */
+/* Reads until BYTES are in what came. */
 static bool read_until(struct peer_script *script, int client, const struct peer_step *step)
 {
     for (;;) {
@@ -284,6 +284,8 @@ static bool play(struct peer_script *script, int client, const struct peer_step 
     switch (step->action) {
     case PEER_READ_UNTIL:
         script->request_size = 0;
+        return read_until(script, client, step);
+    case PEER_READ_ALSO:
         return read_until(script, client, step);
     case PEER_SEND:
         return send_bytes(script, client, step->bytes, step->size);

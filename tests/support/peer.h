@@ -52,6 +52,7 @@ void peer_stop(struct peer *peer);
 /* A server on loopback that plays STEPS to each connection, one connection after the other. */
 enum peer_action {
     PEER_READ_UNTIL, /* reads until BYTES have come */
+    PEER_READ_ALSO,  /* the same, and what the step before it read counts too */
     PEER_SEND,
     PEER_REPEAT, /* sends BYTES again and again until the client goes */
     PEER_DRIP,   /* the same, a byte every 5 ms */
@@ -75,6 +76,10 @@ struct peer_step {
 #define AFTER(text)                                                                                \
     {                                                                                              \
         PEER_READ_UNTIL, text, sizeof(text) - 1                                                    \
+    }
+#define ALSO(text)                                                                                 \
+    {                                                                                              \
+        PEER_READ_ALSO, text, sizeof(text) - 1                                                     \
     }
 #define HANG                                                                                       \
     {                                                                                              \
