@@ -116,7 +116,7 @@ static int plan_and_fetch(struct search *search, struct trove_fetch **ret, struc
 
     trove__census_init(&census, search->grep->cache);
     census.complete = true;
-    r = take_census(search, false, &census, NULL);
+    r = take_census(search, false, &census, err);
     if (r == -ENOENT) {
         bool whole = search->grep->no_filters || (everything && !search->grep->trees_first);
         trove__plan_first(whole, tree_depth, &first);

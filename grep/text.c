@@ -12,15 +12,21 @@ static size_t limit_of(const struct trove__text *text)
     return text->limit != 0 ? text->limit : SIZE_MAX / 2;
 }
 
+/* Nothing more is taken, not even what there would be room for: a text has no holes. */
+static bool fail(struct trove__text *text, int code)
+{
+    text->failure = code;
+    text->capacity = text->size;
+    return false;
+}
+
 /* Hands on what is there. */
 static bool pass_on(struct trove__text *text)
 {
     int r = text->overflow != NULL ? text->overflow(text->overflow_context, text) : -EFBIG;
 
-    if (r < 0) {
-        text->failure = r;
-        return false;
-    }
+    if (r < 0)
+        return fail(text, r);
     text->size = 0;
     text->mark_count = 0;
     return true;
@@ -42,10 +48,8 @@ static bool reserve(struct trove__text *text, size_t more)
     if (capacity <= text->capacity)
         return true;
     bytes = trove__realloc(text->bytes, capacity);
-    if (bytes == NULL) {
-        text->failure = -ENOMEM;
-        return false;
-    }
+    if (bytes == NULL)
+        return fail(text, -ENOMEM);
     text->bytes = bytes;
     text->capacity = capacity;
     return true;
@@ -61,7 +65,7 @@ static void pass_by(struct trove__text *text, const void *bytes, size_t size)
         return;
     r = text->overflow(text->overflow_context, &alone);
     if (r < 0)
-        text->failure = r;
+        fail(text, r);
 }
 
 void trove__text_add_slowly(struct trove__text *text, const void *bytes, size_t size)
@@ -86,10 +90,8 @@ static bool reserve_mark(struct trove__text *text)
     if (text->overflow != NULL && text->mark_count > limit_of(text) / sizeof(*marks))
         return pass_on(text);
     marks = trove__realloc(text->marks, capacity * sizeof(*marks));
-    if (marks == NULL) {
-        text->failure = -ENOMEM;
-        return false;
-    }
+    if (marks == NULL)
+        return fail(text, -ENOMEM);
     text->marks = marks;
     text->mark_capacity = capacity;
     return true;
