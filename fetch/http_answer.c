@@ -113,7 +113,6 @@ int trove__http_redirect(struct trove__http *http, struct trove_error *err)
         forget_credential(http);
         /* libcurl would send cookies to any port of a host, and keep options that nothing replaces. */
         trove__curl_close(&http->curl);
-        return trove__http_set_up(http, err);
     }
     return 0;
 }

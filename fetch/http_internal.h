@@ -40,9 +40,6 @@ struct trove__http {
     bool endless; /* more came than an advertisement may have */
 };
 
-/* A handle that knows of no host yet: no connection, cookie or login. transport_http.c. */
-int trove__http_set_up(struct trove__http *http, struct trove_error *err);
-
 /* --- http_answer.c: each is 0 when the request may be sent again ---------------------------------------------------- */
 
 /* The strongest of what the server offers that a name and password can do; asked for at once from now on. */
@@ -51,7 +48,7 @@ void trove__http_learn_auth(struct trove__http *http);
 int trove__http_unauthorized(struct trove__http *http, unsigned before, struct trove_error *err);
 /* Sleeps as long as the server asks, within the deadline. */
 int trove__http_wait_to_retry(struct trove__http *http, unsigned attempt, struct trove_error *err);
-/* The address that a redirect of the GET leads to becomes ours. */
+/* The address that a redirect of the GET leads to becomes ours; libcurl's handle is closed when that is another host. */
 int trove__http_redirect(struct trove__http *http, struct trove_error *err);
 /* Why nothing helps; negative. */
 int trove__http_bad_status(struct trove__http *http, struct trove_error *err);

@@ -223,7 +223,8 @@ static int exchange(struct trove__http *http, struct trove_error *err)
     return 0;
 }
 
-int trove__http_set_up(struct trove__http *http, struct trove_error *err)
+/* A handle that knows of no host yet: no connection, cookie or login. */
+static int set_up(struct trove__http *http, struct trove_error *err)
 {
     CURL *easy;
     int result = trove__curl_open(&http->curl, err);
@@ -248,7 +249,9 @@ static int request(struct trove__http *http, const void *body, size_t size, stru
     int result;
 
     for (;;) {
-        result = describe(http, body, size, err);
+        result = http->curl.easy != NULL ? 0 : set_up(http, err);
+        if (result == 0)
+            result = describe(http, body, size, err);
         if (result == 0)
             result = exchange(http, err);
         if (result < 0)
@@ -363,9 +366,7 @@ int trove__http_open(const struct trove__connect *connect, struct trove__io *io,
     http->config = connect->config;
     http->logins = connect->logins;
     http->io = io;
-    result = trove__http_set_up(http, err);
-    if (result == 0)
-        result = request(http, NULL, 0, err);
+    result = request(http, NULL, 0, err);
     if (result < 0) {
         http_close(&http->base, false);
         return result;
