@@ -6,6 +6,7 @@ stage; a reader that goes away and an answered -q, which end the transfer; optio
 """
 import base64
 import concurrent.futures
+import contextlib
 import json
 import os
 import random
@@ -155,13 +156,8 @@ class Limits:
         folder = repos.folder(self.args.work)
         words = [*options, "grep", "-c", "int", "HEAD"]
         begin = time.monotonic()
-        if scheme == "ssh":
-            place = "%s -B %s %s %s --" % (sys.executable, os.path.abspath(stalling.__file__), stage, mode)
-            done, stats = self.trove("ssh://host" + os.path.join(folder, "self.git"), *words, GIT_SSH_COMMAND=place,
-                                     GIT_SSH_VARIANT="ssh")
-        else:
-            with stalling.server(scheme, folder, stage, mode) as url:
-                done, stats = self.trove(url + "self.git", *words)
+        with self.stopping(scheme, folder, stage, mode) as (url, more):
+            done, stats = self.trove(url + "self.git", *words, **more)
         text = done.stderr.strip()
         good = done.returncode == 128 and text.startswith("fatal: ") and re.search(expected, text) is not None
         # Who is too slow once is not asked for the rest. At a deadline everything ends at once, and what waited for the
@@ -183,23 +179,31 @@ class Limits:
                 todo.append((scheme, stage, "drip", ["--timeout", "1.5", "--low-speed", "0/0"], deadline))
         return [pool.submit(self.stall, *one) for one in todo]
 
-    def early_end(self, kind):
-        """What a whole grep receives, beside one that is answered early and one whose reader goes away."""
-        with servers.start(kind, os.path.dirname(self.big)) as server:
-            url, more = server.url("big"), server.environment
-            whole = self.trove(url, "grep", "-c", "foo", "HEAD", **more)[1]["bytes_fetched"]
-            done, stats = self.trove(url, "grep", "-q", "foo", "HEAD", **more)
-            some = stats["bytes_fetched"]
-            self.check(done.returncode == 0 and some < whole // 4,
-                       "over %s: -q received %d bytes of %d" % (kind, some, whole))
-            with subprocess.Popen([self.args.trove, "--stats=json", "-C", url, "grep", "foo", "HEAD"], env=self.environment(**more), stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE) as process:
+    @contextlib.contextmanager
+    def stopping(self, scheme, folder, stage, mode):
+        """Yields what stands before the name of a repository in FOLDER, and the environment that it needs."""
+        if scheme == "ssh":
+            place = "%s -B %s %s %s --" % (sys.executable, os.path.abspath(stalling.__file__), stage, mode)
+            yield "ssh://host" + folder + "/", {"GIT_SSH_COMMAND": place, "GIT_SSH_VARIANT": "ssh"}
+        else:
+            with stalling.server(scheme, folder, stage, mode) as url:
+                yield url, {}
+
+    def early_end(self, scheme):
+        """Who is answered, or has no reader any more, does not wait for what the server still has to send: it says no more."""
+        with self.stopping(scheme, os.path.dirname(self.big), "late", "hang") as (url, more):
+            url += "big.git"
+            done, stats = self.trove(url, "--low-speed=0/0", "grep", "-q", "foo", "HEAD", **more)
+            self.check(done.returncode == 0 and stats["bytes_fetched"] < stalling.BEHIND["late"] + MIB,
+                       "over %s: -q received %d bytes, and the end is never sent" % (scheme, stats["bytes_fetched"]))
+            with subprocess.Popen([self.args.trove, "--stats=json", "--low-speed=1000/300", "-C", url, "grep", "foo", "HEAD"], env=self.environment(**more),
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
                 line = process.stdout.readline()
                 process.stdout.close()
                 err = process.stderr.read()
             some = json.loads(err)["bytes_fetched"]
-            self.check(line.startswith(b"HEAD:") and process.returncode == -13 and some < whole // 4,
-                       "over %s: a reader of one line: %d bytes of %d, ended by %d" % (kind, some, whole, process.returncode))
+            self.check(line.startswith(b"HEAD:") and process.returncode == -13 and some < stalling.BEHIND["late"] + MIB,
+                       "over %s: a reader of one line: %d bytes, ended by %d" % (scheme, some, process.returncode))
 
     def unknown_options(self):
         url = "file://" + self.big
@@ -225,8 +229,8 @@ def main():
         limits.memory("file", ["-c", "foo"], ["-n", "-E", "(alpha|beta) malloc"], ["-l", "needle"])
         limits.memory("http", ["-n", "-E", "(alpha|beta) malloc"], ["-h", "-w", "malloc"])
         limits.no_temporary_files()
-        for kind in ("file", "http"):
-            limits.early_end(kind)
+        for scheme in ("git", "http", "ssh"):
+            limits.early_end(scheme)
         for one in waiting:
             one.result()
     print("%d checks, %d failed" % (limits.checks, limits.failures))

@@ -2,7 +2,7 @@
 """Servers that are real up to a stage and then hang or drip, over git://, http:// and as a child process (ssh's place).
 
 Stages: connect (not a byte), refs (capabilities only), pack (up to the request for objects), middle (16 KiB of its
-answer). What drips are the very bytes that were due, one every 20 ms.
+answer), late (16 MiB of it). What drips are the very bytes that were due, one every 20 ms.
 
     stalling.py STAGE MODE -- ... git-upload-pack 'PATH'      the place of ssh: serves PATH on standard input and output
 """
@@ -18,7 +18,7 @@ import threading
 import time
 
 STAGES = ("connect", "refs", "pack", "middle")
-MIDDLE = 16384
+BEHIND = {"pack": -1, "middle": 16384, "late": 16 << 20}  # bytes of the answer
 
 
 class Stall:
@@ -33,7 +33,7 @@ class Stall:
             return True
         if self.stage == "refs":
             return b"command=" in self.asked
-        return b"command=fetch" in self.asked and (self.stage == "pack" or self.behind > MIDDLE)
+        return b"command=fetch" in self.asked and self.behind > BEHIND[self.stage]
 
     def upstream(self, sink):
         with contextlib.suppress(OSError, ValueError):
