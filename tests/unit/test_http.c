@@ -219,9 +219,11 @@ static void redirect_to(const char *location, const char *userinfo, struct peer_
     struct trove_error err;
     int result;
 
-    steps[1].size = (size_t)snprintf(
-        answer, sizeof(answer), "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
-        location);
+    /* It says that it closes: else the next request may meet the closing of this connection. */
+    steps[1].size = (size_t)snprintf(answer, sizeof(answer),
+                                     "HTTP/1.1 302 Found\r\nLocation: %s\r\nConnection: close\r\n"
+                                     "Content-Length: 0\r\n\r\n",
+                                     location);
     result = play(steps, userinfo, 0, script, &err);
     if (result != code || strstr(err.message, words) == NULL)
         fail_msg("%s: %d instead of %d: '%s' is not in '%s'", location, result, code, words,
