@@ -48,7 +48,8 @@ bool replay_peer_was_cut(struct replay_peer *peer);
 /* Of all answers together. */
 size_t replay_peer_bytes(const struct replay_peer *peer);
 
-/* Passes bytes between PORT and standard input and output until the server closes: an ssh that leads there. */
-int replay_peer_pipe(unsigned port);
+/* From now on the ssh that trove starts is one that leads to the port of the address, on this machine (replay_pipe.c). */
+void replay_peer_be_ssh(void);
+void replay_peer_be_no_ssh(void);
 
 #endif

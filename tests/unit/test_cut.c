@@ -4,7 +4,7 @@
  * naming the repository; nothing leaks; the same repository and cache go on to work.
  * Method: one exchange (capabilities, refs, a whole revision) with a real server is recorded and played back, cut after
  * N bytes for every N; each step that fails is done once more. The child process is an ssh of our own that leads to the
- * recording; starting one takes time, so there N goes in steps unless TROVE_LONG is set.
+ * recording.
  */
 #include "failing_allocator.h"
 #include "peer.h"
@@ -18,8 +18,6 @@
 #include <sys/wait.h>
 #include <trove/trove.h>
 #include <unistd.h>
-
-enum { PROCESS_STEP = 13 };
 
 static struct trove_oid ids[3]; /* the commit, its tree, its blob */
 
@@ -112,17 +110,19 @@ static unsigned count_descriptors(void)
     return count;
 }
 
-/* Every STEPth N. SILENT: at how many places at most a cut is no failure, because nothing was lost: at the end, and where
+/* Every N. SILENT: at how many places at most a cut is no failure, because nothing was lost: at the end, and where
  * a connection ends that was idle, and is replaced. */
-static void cut_everywhere(struct replay_peer *peer, const char *url, size_t step, size_t silent)
+static void cut_everywhere(struct replay_peer *peer, const char *url, size_t silent)
 {
     size_t total = replay_peer_bytes(peer), failures = 0, cuts = 0;
+    char *path = strdup(getenv("PATH"));
     unsigned descriptors;
 
+    setenv("PATH", "/nonexistent", 1); /* no git that would be asked each time what is configured */
     assert_int_equal(converse(url, SIZE_MAX), 0);
     replay_peer_settle(peer);
     descriptors = count_descriptors();
-    for (size_t cut = 0; cut <= total; cut += step) {
+    for (size_t cut = 0; cut <= total; cut++) {
         unsigned failed;
         replay_peer_cut(peer, cut);
         failed = converse(url, cut);
@@ -136,6 +136,8 @@ static void cut_everywhere(struct replay_peer *peer, const char *url, size_t ste
     assert_int_equal(count_descriptors(), descriptors);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
+    setenv("PATH", path, 1);
+    free(path);
 }
 
 /* Records the exchange with a real server: KIND as for peer_start(). */
@@ -161,7 +163,7 @@ static void cut__tcp(void **state)
 
     (void)state;
     record(&peer, "git", false, url, sizeof(url));
-    cut_everywhere(&peer, url, 1, 3);
+    cut_everywhere(&peer, url, 3);
     replay_peer_stop(&peer);
 }
 
@@ -173,23 +175,21 @@ static void cut__http(void **state)
     (void)state;
     record(&peer, "http", false, url, sizeof(url));
     /* libcurl replaces an idle connection that ends within the line of the status. */
-    cut_everywhere(&peer, url, 1, 3 + 2 * sizeof("HTTP/1.1 200 OK\r\n"));
+    cut_everywhere(&peer, url, 3 + 2 * sizeof("HTTP/1.1 200 OK\r\n"));
     replay_peer_stop(&peer);
 }
 
 static void cut__process(void **state)
 {
     struct replay_peer peer;
-    char url[256], command[512];
+    char url[256];
 
     (void)state;
     record(&peer, "git", true, url, sizeof(url));
-    snprintf(command, sizeof(command), "/proc/%d/exe --pipe %u", (int)getpid(), peer.port);
-    setenv("GIT_SSH_COMMAND", command, 1);
-    setenv("GIT_SSH_VARIANT", "simple", 1);
-    cut_everywhere(&peer, "ssh://there/one.git", test_long() ? 1 : PROCESS_STEP, 3);
-    unsetenv("GIT_SSH_COMMAND");
-    unsetenv("GIT_SSH_VARIANT");
+    snprintf(url, sizeof(url), "ssh://there:%u/one.git", peer.port);
+    replay_peer_be_ssh();
+    cut_everywhere(&peer, url, 3);
+    replay_peer_be_no_ssh();
     replay_peer_stop(&peer);
 }
 
@@ -209,7 +209,7 @@ static int set_up(void **state)
     return failing_allocator_install();
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut__tcp),
@@ -217,7 +217,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(cut__process),
     };
 
-    if (argc >= 3 && strcmp(argv[1], "--pipe") == 0)
-        return replay_peer_pipe((unsigned)atoi(argv[2]));
     return cmocka_run_group_tests(tests, set_up, peer_tear_down);
 }

@@ -344,18 +344,13 @@ static void stall__real_servers(void **state)
 
 static int set_up(void **state)
 {
-    char command[64];
-
     (void)state;
     peer_isolate();
-    /* The port of an address of ssh's is the one that our own ssh connects to. */
-    snprintf(command, sizeof(command), "f() { exec /proc/%d/exe --pipe $2; }; f", (int)getpid());
-    setenv("GIT_SSH_COMMAND", command, 1);
-    setenv("GIT_SSH_VARIANT", "putty", 1);
+    replay_peer_be_ssh();
     return 0;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stall__every_stage_ends_at_the_limit),
@@ -366,7 +361,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(stall__real_servers),
     };
 
-    if (argc >= 3 && strcmp(argv[1], "--pipe") == 0)
-        return replay_peer_pipe((unsigned)atoi(argv[2]));
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
