@@ -11,6 +11,8 @@ import struct
 import threading
 import urllib.parse
 
+import listening
+
 
 class Spoiler:
     """AT: after so many bytes of answers, counted on each connection from its first fetch command on. HOW: "end", "reset"
@@ -33,28 +35,26 @@ class Spoiler:
 class Relay:
     def __init__(self, url, spoiler):
         self.address, self.spoiler = urllib.parse.urlsplit(url), spoiler
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = None
         self.fetches = self.answered = 0  # commands, and bytes of answers to them
         self.lock = threading.Lock()
 
     def url(self, name):
-        return "%s://127.0.0.1:%d/%s.git" % (self.address.scheme, self.listener.getsockname()[1], name)
-
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client = self.listener.accept()[0]
-                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+        return "%s://127.0.0.1:%d/%s.git" % (self.address.scheme, self.port, name)
 
     def serve(self, client):
         fetching = threading.Event()
         with client, contextlib.suppress(OSError):
             with socket.create_connection((self.address.hostname, self.address.port)) as server:
-                threading.Thread(target=self.forward, args=(client, server, fetching), daemon=True).start()
-                self.back(server, client, fetching)
-                for end in (server, client):  # the other thread sees it too
+                forward = threading.Thread(target=self.forward, args=(client, server, fetching), daemon=True)
+                forward.start()
+                how = self.back(server, client, fetching)
+                if how == "reset":  # by close(), and no end before it that the client would see
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                for end, side in ((client, socket.SHUT_RD if how == "reset" else socket.SHUT_RDWR), (server, socket.SHUT_RDWR)):
                     with contextlib.suppress(OSError):
-                        end.shutdown(socket.SHUT_RDWR)
+                        end.shutdown(side)
+                forward.join()  # it uses both no more: now they may be closed
 
     def forward(self, client, server, fetching):
         with contextlib.suppress(OSError):
@@ -67,26 +67,24 @@ class Relay:
             server.shutdown(socket.SHUT_WR)
 
     def back(self, server, client, fetching):
+        """Until the server ends, or the connection is to break: then how."""
         behind = 0
-        while data := server.recv(65536):
-            broken = False
-            if fetching.is_set():
-                with self.lock:
-                    data, broken = self.spoiler.spoil(data, behind)
-                    self.answered += len(data)
-                behind += len(data)
-            client.sendall(data)
-            if broken and self.spoiler.how == "reset":
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                client.shutdown(socket.SHUT_RD)  # the other thread lets go of it: only then does close() reset
-                client.close()
-            if broken:
-                return
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                broken = False
+                if fetching.is_set():
+                    with self.lock:
+                        data, broken = self.spoiler.spoil(data, behind)
+                        self.answered += len(data)
+                    behind += len(data)
+                client.sendall(data)
+                if broken:
+                    return self.spoiler.how
+        return "end"
 
 
 @contextlib.contextmanager
 def relay(url, spoiler):
     found = Relay(url, spoiler)
-    with found.listener:
-        threading.Thread(target=found.accept, daemon=True).start()
+    with listening.on_loopback(found.serve) as found.port:
         yield found

@@ -11,11 +11,12 @@ import gzip
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import threading
 import time
+
+import listening
 
 STAGES = ("connect", "refs", "pack", "middle")
 BEHIND = {"pack": -1, "middle": 16384, "late": 16 << 20}  # bytes of the answer
@@ -123,14 +124,8 @@ def server(scheme, folder, stage, mode):
         with contextlib.suppress(OSError), connection:
             serve(connection, folder, stage, mode)
 
-    def accept():
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=accept, daemon=True).start()
-        yield "%s://127.0.0.1:%d/" % (scheme, listener.getsockname()[1])
+    with listening.on_loopback(one) as port:
+        yield "%s://127.0.0.1:%d/" % (scheme, port)
 
 
 def main():
