@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #define _LGPL_SOURCE 1
 #include <urcu/urcu-bp.h>
@@ -35,14 +34,10 @@
 #include <trove/cache.h>
 #include <urcu/rculfhash.h>
 
+#include "bench/pages.h"
 #include "core/keyed_hash.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* since Linux 6.1 */
-#endif
-
 #define BYTES 80
-#define HUGE_PAGE (2ul << 20)
 #define SECTION 64
 #define SLICE ((size_t)1 << 17) /* lookups of one table in one round */
 #define CHAIN ((size_t)1 << 14) /* the same, dependent */
@@ -651,30 +646,6 @@ static void print_table(const char *state, const uint64_t *present, size_t count
     }
 }
 
-/* Asks for huge pages under everything large that is mapped by now: what objects, trove and both peers lie in. */
-static void collapse_pages(void)
-{
-    FILE *maps = fopen("/proc/self/maps", "r");
-    char line[512];
-
-    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
-        unsigned long from, to;
-        char access[5];
-
-        if (sscanf(line, "%lx-%lx %4s", &from, &to, access) != 3 || strchr(line, '/') != NULL ||
-            strcmp(access, "rw-p") != 0 || to - from < HUGE_PAGE)
-            continue;
-        /* Advice: where the kernel does not follow it, all tables lie in small pages alike. */
-        for (from = (from + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1); from + HUGE_PAGE <= to;
-             from += HUGE_PAGE) {
-            madvise((void *)from, HUGE_PAGE, MADV_HUGEPAGE);
-            madvise((void *)from, HUGE_PAGE, MADV_COLLAPSE);
-        }
-    }
-    if (maps != NULL)
-        fclose(maps);
-}
-
 /* Numbers below END that are in all three tables. */
 static size_t collect_present(uint64_t end, uint64_t *numbers)
 {
@@ -775,7 +746,7 @@ int main(int argc, char **argv)
            round_count, SLICE);
     count = collect_present(object_count, numbers);
     warm_up(numbers, count);
-    collapse_pages();
+    bench_collapse_pages();
     print_table("fresh", numbers, count);
     if (fresh_only)
         return trove_close(trove_cache, NULL) == 0 ? 0 : 1;
@@ -785,7 +756,7 @@ int main(int argc, char **argv)
         spent[0], spent[1], spent[2]);
     count = collect_present(object_count * (TURNOVERS + 1), numbers);
     warm_up(numbers, count);
-    collapse_pages();
+    bench_collapse_pages();
     print_table("after ten turnovers", numbers, count);
     free(numbers);
     return trove_close(trove_cache, NULL) == 0 ? 0 : 1;

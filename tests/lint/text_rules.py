@@ -36,7 +36,7 @@ def check_head(tree):
 def check_names(tree):
     """A file's name is enough to find it; a private header may have the name of the public one that it completes."""
     seen = {}
-    for path in tree.rooms() + tree.files("tests/**/*.[ch]", "bench/*", "tests/**/*.py", "scripts/*", "cmake/*"):
+    for path in tree.rooms() + tree.files("tests/**/*.[ch]", "bench/**", "tests/**/*.py", "scripts/*", "cmake/*"):
         name = os.path.basename(path)
         if name in seen and name != "CMakeLists.txt":
             tree.breach(path, 1, "another file has this name: " + seen[name])
@@ -73,7 +73,7 @@ def check_documents(tree):
 def check_functions(tree):
     """None over FUNCTION_MAX lines but for a listed reason, nine of ten at most FUNCTION_P90."""
     lengths, listed = [], set()
-    for path in tree.rooms() + tree.files("tests/**/*.c", "bench/*.c"):
+    for path in tree.rooms() + tree.files("tests/**/*.c", "bench/**/*.c", "bench/**/*.cc"):
         for function in tree.functions(path):
             key = "%s:%s" % (path, function.name)
             if not path.startswith(("tests/", "bench/")):
@@ -108,7 +108,7 @@ def check_words(tree):
 def check_twins(tree):
     """No run of TWIN_LINES lines of code stands in two places; brackets, includes and one-word lines do not count."""
     places = collections.OrderedDict()
-    for path in tree.rooms() + tree.files("tests/**/*.[ch]", "bench/*.[ch]"):
+    for path in tree.rooms() + tree.files("tests/**/*.[ch]", "bench/**/*.[ch]", "bench/**/*.cc"):
         kept = [(number, re.sub(r"\s+", " ", line).strip()) for number, line in enumerate(tree.lines(path), 1)]
         code = tree.code(path).split("\n")
         kept = [(number, line) for number, line in kept if len(code[number - 1].strip()) > 3 and not line.startswith("#include")]

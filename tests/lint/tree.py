@@ -61,7 +61,7 @@ class Tree:
         return self.files("include/trove/*.h")
 
     def every_c(self):
-        return self.rooms() + self.public() + self.files("tests/**/*.[ch]", "bench/*.[ch]")
+        return self.rooms() + self.public() + self.files("tests/**/*.[ch]", "bench/**/*.[ch]", "bench/**/*.cc")
 
     def scripts(self):
         return [path for path in self.files("scripts/*", "tests/**/run", "tests/**/*.py", "tests/**/*.sh", "bench/*.sh", "bench/*.py")
