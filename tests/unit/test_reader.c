@@ -2,32 +2,12 @@
 /*
  * test_reader.c - every reader that this machine can run gives right answers, for both algorithms.
  */
-#include "alike.h"
-#include "core/cache_struct.h"
 #include "fake_hash.h"
+#include "reading.h"
 #include "support.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct trove *open_cache(const struct trove_hash *hash, uint64_t max_bytes)
-{
-    struct trove_options options;
-    struct trove *cache;
-
-    trove_options_init(&options);
-    options.hash = hash;
-    options.max_bytes = max_bytes;
-    assert_int_equal(trove_open(&options, &cache, NULL), 0);
-    return cache;
-}
-
-/* Before anything is put: CACHE reads, and hashes, with READER. */
-static void use_reader(struct trove *cache, const struct trove__reader *reader)
-{
-    cache->reader = *reader;
-    cache->table.hash = reader->hash;
-}
 
 /* What CACHE answers about IDS must be EXPECT, through each of its calls. */
 static void check_reader(struct trove *cache, const struct trove_oid *ids, const bool *expect,
@@ -115,51 +95,23 @@ static void reader__each_is_right_while_growing(void **state)
             grow_with(reader, algo);
 }
 
-/* A hash whose ids are the data itself, so that a test can choose them. */
-static int id_is_data(void *context, enum trove_type type, const void *data, size_t size,
-                      struct trove_oid *ret_id)
-{
-    (void)context, (void)type;
-    memset(ret_id, 0, sizeof(*ret_id));
-    memcpy(ret_id->bytes, data, size);
-    return 0;
-}
-
-/* READER with a hash of 0 for every id. */
-static const struct trove__reader *alike(const struct trove__reader *reader, enum trove_algo algo)
-{
-    const struct trove__reader *const kinds[] = {alike_plain, alike_sse2, alike_avx2, alike_avx512};
-
-    for (unsigned k = 0; k < 4; k++)
-        if (strcmp(kinds[k]->name, reader->name) == 0)
-            return &kinds[k][algo == TROVE_SHA256];
-    fail_msg("a reader without a test of its lanes: %s", reader->name);
-    return NULL;
-}
-
-/* Seven fill the home bucket, its counter of passes admits 63 more: beyond that the table would grow or evict. */
-#define ALIKE (TROVE__SLOTS + (unsigned)TROVE__PASS_MAX)
-
 static void one_hash_with(const struct trove__reader *reader, enum trove_algo algo)
 {
     const struct trove_hash hash = {algo, id_is_data, NULL};
-    unsigned last = trove_oid_bytes(algo) - 1;
     struct trove *cache = open_cache(&hash, 4 << 20);
     struct trove_oid ids[64];
     bool expect[64];
 
     use_reader(cache, reader);
     for (unsigned n = 0; n < ALIKE; n++) {
-        struct trove_oid id = {{0}};
+        struct trove_oid id = alike_id(n, algo);
 
-        id.bytes[n % 3 * last / 2] =
-            (unsigned char)(n + 1); /* at the start, in the middle, at the end */
-        assert_int_equal(trove_put(cache, TROVE_BLOB, id.bytes, last + 1, NULL, NULL), 0);
+        assert_int_equal(trove_put(cache, TROVE_BLOB, id.bytes, trove_oid_bytes(algo), NULL, NULL),
+                         0);
         for (unsigned i = 0; i < 64; i++) {
             unsigned number = n < 32 ? i : n - 32 + i; /* some before, some after N */
 
-            ids[i] = (struct trove_oid){{0}};
-            ids[i].bytes[number % 3 * last / 2] = (unsigned char)(number + 1);
+            ids[i] = alike_id(number, algo);
             expect[i] = number <= n;
         }
         check_reader(cache, ids, expect, 64);
@@ -175,7 +127,7 @@ static void reader__each_is_right_about_one_hash(void **state)
     (void)state;
     for (int algo = TROVE_SHA1; algo <= TROVE_SHA256; algo++)
         for (unsigned n = 0; (reader = trove__reader_nth(algo, n)) != NULL; n++)
-            one_hash_with(alike(reader, algo), algo);
+            one_hash_with(alike_of(reader, algo), algo);
 }
 
 int main(void)
