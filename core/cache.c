@@ -25,6 +25,7 @@ void trove_read_unlock(void)
 
 void trove_thread_init(void)
 {
+    trove__thread_know();
     trove__section_enter();
     trove__section_leave();
 }
@@ -355,6 +356,7 @@ void trove_stats(struct trove *cache, struct trove_stats *ret_stats)
         .flights_now = trove__counters_gauge(c, TROVE__COUNT_FLIGHTS_NOW),
     };
     stats_of_memory(cache, ret_stats);
+    trove__holdup_look(&cache->reclaim.holdup, &ret_stats->holdup);
 }
 
 /* --- for the half that brings what is missing --------------------------------------------------------------------- */

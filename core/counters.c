@@ -3,6 +3,7 @@
  * counters.c - striped counters. See counters.h.
  */
 #include "core/counters.h"
+#include "core/rcu.h"
 
 /* Which stripe a thread adds to: handed out in turn. One static word for the process, because threads are the process's
  * and not a cache's. */
@@ -11,9 +12,11 @@ static _Thread_local unsigned stripe_plus_one; /* 0: none yet */
 
 unsigned trove__thread_stripe(void)
 {
-    /* RELAXED: only the spread of threads over stripes depends on it. */
-    if (stripe_plus_one == 0)
+    if (stripe_plus_one == 0) {
+        trove__thread_know();
+        /* RELAXED: only the spread of threads over stripes depends on it. */
         stripe_plus_one = trove__add_relaxed(&stripes_given, 1) % TROVE__COUNTER_STRIPES + 1;
+    }
     return stripe_plus_one - 1;
 }
 

@@ -112,6 +112,7 @@ static void after_fork_child(void)
 {
     if (handles_urcu)
         trove__rcu_after_fork_child();
+    trove__threads_after_fork();
     for (struct trove *cache = caches; cache != NULL; cache = cache->next_cache) {
         trove__reclaim_after_fork(&cache->reclaim);
         for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)

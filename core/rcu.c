@@ -18,10 +18,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct reader {
     _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong epoch; /* I1; written by its thread */
     atomic_uint taken;
+    atomic_int tid;
     unsigned depth; /* its thread only */
     struct reader *next;
 };
@@ -77,6 +79,7 @@ static struct reader *reader_register(void)
     }
     if (pthread_setspecific(exit_key, reader) != 0)
         abort();
+    trove__store_relaxed(&reader->tid, gettid()); /* RELAXED: a name */
     return self = reader;
 }
 
@@ -121,6 +124,37 @@ void trove__grace_period(void)
     }
 }
 
+bool trove__grace_holder(struct trove__holder *ret_holder)
+{
+    unsigned long now = trove__load_seq_cst(&current_epoch); /* [E2 grace]: a moment's look */
+
+    /* SEQ_CST [E4 readers]: as in trove__grace_period(). */
+    for (struct reader *r = trove__load_seq_cst(&readers); r != NULL; r = r->next) {
+        unsigned long seen = trove__load_seq_cst(&r->epoch); /* [E1 section] */
+
+        if (seen == 0 || seen >= now)
+            continue;
+        *ret_holder = (struct trove__holder){
+            .tid = trove__load_relaxed(&r->tid), /* RELAXED: a name */
+            .is_trove = true,
+        };
+        return true;
+    }
+    return false;
+}
+
+void trove__thread_know(void)
+{
+    if (self == NULL)
+        reader_register();
+}
+
+void trove__threads_after_fork(void)
+{
+    if (self != NULL)
+        trove__store_relaxed(&self->tid, gettid()); /* RELAXED: a name */
+}
+
 void trove__rcu_before_fork(void)
 {
 }
@@ -142,8 +176,6 @@ void trove__rcu_after_fork_child(void)
 }
 
 #else
-
-_Thread_local unsigned trove__section_depth;
 
 void trove__rcu_before_fork(void)
 {

@@ -20,12 +20,29 @@
  *           until the sections that are open have ended.
  * LIMITS    fork() inside a section hangs when a grace period is waiting for that section (liburcu-bp holds its lock
  *           meanwhile, and its fork handler wants it).
- * TESTS     tests/stress/test_cache_stress.c, in each preset against that preset's back end.
+ * TESTS     tests/stress/test_cache_stress.c, in each preset against that preset's back end; tests/unit/test_holdup.c
  */
 #ifndef TROVE_CORE_RCU_H
 #define TROVE_CORE_RCU_H
 
 #include <stdbool.h>
+
+/* A thread whose section a grace period waits for. */
+struct trove__holder {
+    int tid;       /* of the kernel */
+    bool is_trove; /* the section was opened here; else by the host itself, through liburcu-bp */
+};
+
+/* Fills *RET_HOLDER with such a thread, if any is known; one of those in a section of trove's first. A moment's look: lock-free,
+ * from any thread. Sections of threads that never called trove are not known. */
+bool trove__grace_holder(struct trove__holder *ret_holder);
+
+/* The calling thread is to be known by its id. Its first section does so, unless the host had registered it with liburcu-bp
+ * before; then its first call beside read sections, has and get does. */
+void trove__thread_know(void);
+
+/* In a child of fork(): the parent's other threads are gone. */
+void trove__threads_after_fork(void);
 
 #ifdef TROVE_RCU_VISIBLE
 
@@ -46,8 +63,23 @@ void trove__grace_period(void);
 extern _Thread_local unsigned trove__section_depth
     __attribute__((visibility("hidden"), tls_model("initial-exec")));
 
+#ifndef _LGPL_SOURCE
+extern _Thread_local bool trove__thread_known;
+#endif
+
 static inline void trove__section_enter(void)
 {
+    /* With liburcu's inline versions this is the test that they begin with: it costs nothing twice. */
+#ifdef _LGPL_SOURCE
+    if (__builtin_expect(URCU_TLS(urcu_bp_reader) == NULL, 0)) {
+        trove__thread_know();
+        if (URCU_TLS(urcu_bp_reader) == NULL)
+            __builtin_unreachable(); /* it registers there, or the process ends */
+    }
+#else
+    if (!trove__thread_known)
+        trove__thread_know();
+#endif
     urcu_bp_read_lock();
     trove__section_depth++;
 }

@@ -64,6 +64,7 @@ void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *b
     reclaim->parked_batch = NULL;
     reclaim->memory_batch = NULL;
     reclaim->last_grace_ns = 0;
+    trove__holdup_init(&reclaim->holdup);
 }
 
 /* --- the thread --------------------------------------------------------------------------------------------------- */
@@ -146,6 +147,13 @@ static void free_memory(struct trove__reclaim *reclaim)
     }
 }
 
+void trove__reclaim_wait(struct trove__reclaim *reclaim)
+{
+    trove__holdup_begin(&reclaim->holdup, trove_now_ns());
+    trove__grace_period();
+    trove__holdup_end(&reclaim->holdup, trove_now_ns());
+}
+
 static void grace_and_free(struct trove__reclaim *reclaim)
 {
     /* ACQUIRE [E1 retire], all three: pair with RELEASE in push_object() and trove__reclaim_memory(). A batch that is
@@ -156,7 +164,7 @@ static void grace_and_free(struct trove__reclaim *reclaim)
         reclaim->parked_batch = trove__exchange_acquire(&reclaim->parked, NULL);
     if (reclaim->memory_batch == NULL)
         reclaim->memory_batch = trove__exchange_acquire(&reclaim->memory, NULL);
-    trove__grace_period();
+    trove__reclaim_wait(reclaim);
     reclaim->last_grace_ns = trove_now_ns();
     trove__add_relaxed(&reclaim->grace_periods, 1); /* RELAXED: a statistic */
     free_objects(reclaim, &reclaim->batch, trove__budget_undefer);
@@ -337,4 +345,5 @@ void trove__reclaim_after_fork(struct trove__reclaim *reclaim)
     trove__store_seq_cst(&reclaim->mood, MOOD_AWAKE);
     trove__store_seq_cst(&reclaim->exited, 0);
     trove__store_seq_cst(&reclaim->thread_state, TROVE__RECLAIM_NONE);
+    trove__holdup_init(&reclaim->holdup);
 }

@@ -8,6 +8,7 @@
 #define TROVE_CORE_RECLAIM_H
 
 #include "core/budget.h"
+#include "core/holdup.h"
 #include "core/object.h"
 #include <pthread.h>
 #include <trove/until.h>
@@ -47,6 +48,7 @@ struct trove__reclaim {
     struct trove_object *batch, *parked_batch;
     struct trove__retired *memory_batch;
     int64_t last_grace_ns;
+    struct trove__holdup holdup;
     atomic_ulong grace_periods;
 };
 
@@ -71,6 +73,9 @@ void trove__reclaim_wake(struct trove__reclaim *reclaim);
  * and freeing that. False: nothing was retired. Outside sections, one thread at a time; a test that keeps the thread from
  * being started calls it in its place. */
 bool trove__reclaim_turn(struct trove__reclaim *reclaim);
+
+/* A grace period, told of in the statistics while it waits. The reclaimer's thread only; outside sections. */
+void trove__reclaim_wait(struct trove__reclaim *reclaim);
 
 /* Ends the thread after it has freed everything. 0, -ETIMEDOUT, -ECANCELED (call again). */
 int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until *until);

@@ -349,7 +349,7 @@ static bool settle(struct trove__table *table)
             last = level;
     if (last == NULL)
         return false;
-    trove__grace_period();
+    trove__reclaim_wait(table->reclaim);
     for (level = trove__load_acquire(&table->head); level->number <= last->number; /* [E6 head] */
          level = trove__load_acquire(&level->next)) { /* [E2 publish-level] */
         /* RELEASE [E8 settled]: pairs with ACQUIRE in level_to_move() and trove__table_is_empty(). */

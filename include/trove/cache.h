@@ -67,6 +67,22 @@ struct trove_options {
     bool atomic_requests;         /* nothing of a request is visible before all of it is verified */
 };
 
+/* Whose section it is that a grace period waits for. */
+enum trove_holdup_who {
+    TROVE_HOLDUP_NONE,    /* no grace period waits, or it has only begun to */
+    TROVE_HOLDUP_READER,  /* a thread between trove_read_lock() and trove_read_unlock() */
+    TROVE_HOLDUP_OUTSIDE, /* a section outside trove: the host's own, of liburcu-bp */
+};
+
+/* Who keeps evicted memory from being freed: the section that the reclaimer has waited for longest, one of those in trove
+ * first. */
+struct trove_holdup {
+    enum trove_holdup_who who;
+    int thread_id;        /* the kernel's; 0 where it is not known */
+    char thread_name[16]; /* at this moment; "" where it is not known */
+    uint64_t age_ns; /* how long the reclaimer has waited, exact to the one look that tells who */
+};
+
 /* What a cache holds and what it did since it was opened. */
 struct trove_stats {
     uint64_t object_count, object_bytes; /* live: sizes as allocated */
@@ -79,6 +95,7 @@ struct trove_stats {
     /* answers that were not cached; -ENOENT; other failures */
     uint64_t uncached, absent, failed;
     uint64_t flights_now;
+    struct trove_holdup holdup;
 };
 
 /* How a resolve was answered. */
@@ -142,7 +159,7 @@ TROVE_API int trove_put(struct trove *cache, enum trove_type type, const void *d
 /* True is never wrong: at some moment of the call nothing was cached. */
 TROVE_API bool trove_is_empty(struct trove *cache);
 
-/* Sums per-thread counters without stopping anybody. */
+/* Sums per-thread counters without stopping anybody; asks the kernel for a thread's name while one holds reclamation up. */
 TROVE_API void trove_stats(struct trove *cache, struct trove_stats *ret_stats);
 
 /* The algorithm of the ids of CACHE, that of its hash. Wait-free. */
