@@ -7,6 +7,7 @@
  * first has no registers to save for it. The algorithm is a constant in each.
  *
  * PROGRESS  wait-free. get's one shared store is the hint's, below its ceiling.
+ * TESTS     tests/unit/test_reader.c (answers), tests/unit/test_read_only.c and tests/disassembly/readers.py (no other store).
  */
 #ifndef TROVE_CORE_READER_BODY_H
 #define TROVE_CORE_READER_BODY_H

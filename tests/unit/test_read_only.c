@@ -6,7 +6,7 @@
  * hint and its pins. What is not: the stack, thread-local words, and the reader's word of liburcu, which liburcu maps itself,
  * one for each thread, on lines that no other reader touches; each section stores into its own thread's, and the reclaimer
  * reads it at each grace period. So a section costs no reader anything that another reader does. Nor are the static words
- * of the library trapped; that nothing is stored to them either, the test of the disassembly sees (tests/disassembly).
+ * of the library trapped; that nothing is stored to them either, tests/disassembly/readers.py sees.
  */
 #include "fake_hash.h"
 #include "reading.h"
