@@ -11,7 +11,8 @@ of its ways, into everything that it calls. On none of them is there
   - a store, but to the thread's stack, to thread-local words, to the results that the caller gave room for; to the thread's
     own reader's word of liburcu, in a has that opens a section of its own; and, in get and get_many alone, the hint: one
     byte, at its place in an object, behind a comparison with its ceiling;
-  - a call out of the library but liburcu's registration of a thread, once in its life, or one through a pointer.
+  - a call out of the library, or one through a pointer; what registers a thread at its first section, behind the test of a
+    thread-local word, is not followed: it comes once in a thread's life, and may do all this.
 Prints FUNCTION+OFFSET: WHAT for each breach, and exits 1 then. Too little seen is a breach too: each reader must be there,
 each get must have a hint and a result to store, each has sections.
 
@@ -29,7 +30,7 @@ CALLS = {"has": None, "get": "rdx", "get_many": "rcx"}  # and the argument that 
 ALGORITHMS = ("sha1", "sha256")
 PUBLIC = {"trove_has": "has", "trove_get": "get", "trove_get_many": "get_many"}
 READERS_MIN = 4  # instruction sets that x86-64 has a reader for
-MAY_CALL_OUT = {"urcu_bp_register@plt"}
+REGISTERS_A_THREAD = {"urcu_bp_register@plt", "trove__thread_know"}
 HINT_OFFSET, HINT_CEILING = 8, 3  # struct trove_object, TROVE__HINT_MAX
 # Ways that end below the ceiling, after a comparison with it or with what comes before it.
 BELOW = {("jb", True): 0, ("jl", True): 0, ("jae", False): 0, ("jge", False): 0,
@@ -96,7 +97,7 @@ class Reading:
             self.store(function, i, states)
         elif instruction.name.startswith("prefetchw"):
             self.breach(function, instruction, "wants a line to write to")
-        self.leave(function, instruction, states[i])
+        self.leave(function, i, states)
 
     def store(self, function, i, states):
         instruction, state = function.code[i], states[i]
@@ -116,8 +117,9 @@ class Reading:
         byte = instruction.name == "movb" or (instruction.name == "mov" and instruction.operands[0][1:] in machine_code.BYTE_NAMES)
         return self.call != "has" and byte and memory.offset == HINT_OFFSET and not memory.index
 
-    def is_below_ceiling(self, function, i, reached):
-        """Whether every way to instruction I, of those REACHED, comes from a comparison with the ceiling, on the side below it."""
+    @staticmethod
+    def comes_from(function, i, reached, wanted):
+        """Whether every way to instruction I, of those REACHED, comes from a conditional jump that is WANTED(jump, taken)."""
         ways, seen = [i], set()
         while ways:
             at = ways.pop()
@@ -131,17 +133,28 @@ class Reading:
                 jump = function.code[before]
                 if not machine_code.CONDITIONAL.match(jump.name):
                     ways.append(before)
-                elif not self.compares_with_ceiling(function, before, BELOW.get((jump.name, before + 1 != at))):
+                elif not wanted(before, before + 1 != at):
                     return False
         return True
 
-    @staticmethod
-    def compares_with_ceiling(function, jump, less):
-        compare = function.code[jump - 1] if jump > 0 else None
-        return (less is not None and compare is not None and compare.name in ("cmp", "cmpb")
-                and machine_code.constant(compare.operands[0]) == HINT_CEILING - less)
+    def is_below_ceiling(self, function, i, reached):
+        def compares_with_ceiling(jump, taken):
+            compare, less = function.code[jump - 1], BELOW.get((function.code[jump].name, taken))
+            return (less is not None and compare.name in ("cmp", "cmpb")
+                    and machine_code.constant(compare.operands[0]) == HINT_CEILING - less)
 
-    def leave(self, function, instruction, state):
+        return self.comes_from(function, i, reached, compares_with_ceiling)
+
+    def is_first_section(self, function, i, reached):
+        def finds_nothing(jump, taken):
+            compare = function.code[jump - 1]
+            return ((function.code[jump].name, taken) in (("je", True), ("jne", False)) and compare.name.startswith("cmp")
+                    and machine_code.constant(compare.operands[0]) == 0 and compare.operands[-1].startswith("%fs:"))
+
+        return self.call == "has" and self.comes_from(function, i, reached, finds_nothing)
+
+    def leave(self, function, i, states):
+        instruction, state = function.code[i], states[i]
         if instruction.is_indirect:
             if function.name not in PUBLIC:
                 self.breach(function, instruction, "goes where a pointer says")
@@ -151,9 +164,11 @@ class Reading:
         callee = self.callee(function, instruction)
         if callee is None:
             self.breach(function, instruction, "goes to what is no function here")
+        elif callee.name in REGISTERS_A_THREAD:
+            if not self.is_first_section(function, i, states):
+                self.breach(function, instruction, "registers a thread that may be known")
         elif "@plt" in callee.name:
-            if callee.name not in MAY_CALL_OUT:
-                self.breach(function, instruction, "calls out of the library")
+            self.breach(function, instruction, "calls out of the library")
         else:
             passed = {name: state.of(name) for name in ARGUMENTS}
             self.follow(callee, {name: ANYWHERE if value[0] == "stack" else value for name, value in passed.items()})

@@ -14,6 +14,10 @@ COMMON = {
     "trove_get_many": "jmp *0x98(%rdi)",
     "urcu_bp_register@plt": "jmp *0x1000(%rip)",
     "memcmp@plt": "jmp *0x1008(%rip)",
+    "trove__thread_know": """
+        lock cmpxchg %ecx,(%rbx)
+        mov %rax,0x8(%rbx)
+        ret""",
     "trove__scan_next": """
         mov 0x14(%rdi),%eax
         add $0x1,%eax
@@ -72,6 +76,9 @@ READER = {
         call @urcu_bp_register@plt
         mov 0x10(%rsp),%rsi
         xchg %ax,%ax
+        cmpq $0x0,%fs:(%rbx)
+        jne @known
+        call @trove__thread_know
         jmp @known
         fence: mfence
         jmp @enter""",
@@ -184,6 +191,9 @@ PLANTED = [
     ("has_outside", "xchg %ax,%ax", "lock orl $0x0,(%rsp)", "locked"),
     ("has_outside", "sub $0x1,%rdx", "mov %rdx,(%rcx)", None),
     ("has_outside", "register: mov %rsi,0x10(%rsp)", "register: mov %rsi,0x10(%rdi)", "stores to memory that others see"),
+    ("has_outside", "jne @known", "je @known", "registers a thread that may be known"),
+    ("has_outside", "test %r8d,%r8d", "call @trove__thread_know", "registers a thread that may be known"),
+    ("get", "hot: mov %rcx,(%rdx)", "hot: call @urcu_bp_register@plt", "registers a thread that may be known"),
     ("get", "hot: mov %rcx,(%rdx)", "hot: mov %rcx,(%rsi)", "stores to memory that others see"),
     ("get", "hot: mov %rcx,(%rdx)", "hot: nop", None),
     ("get", "jbe @cold", "jae @cold", "stores to memory that others see"),
