@@ -21,6 +21,17 @@
 #include "core/unit.h"
 #include <errno.h>
 
+bool trove__admit_hit(struct trove *cache, const struct trove_oid *id, struct trove_result *ret)
+{
+    struct trove_object *object = trove__cache_find(cache, id);
+
+    if (object == NULL)
+        return false;
+    *ret = (struct trove_result){.how = TROVE_HIT, .object = object};
+    trove__cache_count(cache, TROVE__COUNT_HITS, 1);
+    return true;
+}
+
 /* Puts NODE on the list that the call pushes when all its ids are admitted. */
 static void plan_push(struct trove__admission *admission, struct trove__gather_node *node)
 {

@@ -21,6 +21,9 @@ struct trove__ticket {
     struct trove__flight *flight;
 };
 
+/* Before anything else: the cached object as a counted result; false for a miss. */
+bool trove__admit_hit(struct trove *cache, const struct trove_oid *id, struct trove_result *ret);
+
 /* Looks up WANT, joins its flight or starts one. The caller ends with trove__admission_push(), whatever came.
  * 0; -EAGAIN (no flight is free), -ENOMEM, -ECANCELED, -ENOTSUP (a miss, and no source). */
 int trove__admit(struct trove__unit *unit, struct trove__admission *admission,

@@ -30,9 +30,9 @@ void trove_thread_init(void)
     trove__section_leave();
 }
 
-bool trove__in_section(void)
+bool trove__must_not_wait(void)
 {
-    return trove__section_ongoing();
+    return trove__section_ongoing() || trove__is_telling();
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */

@@ -38,8 +38,8 @@ void trove__cache_leave(struct trove *cache);
 /* Adds N to a counter of the cache's statistics; (uint64_t)-1 takes one off a gauge. Wait-free. */
 void trove__cache_count(struct trove *cache, enum trove__counter which, uint64_t n);
 
-/* True while the calling thread is inside a read section. */
-bool trove__in_section(void);
+/* True while the calling thread is inside a read section, or in a callback that trove made: it must not wait there. */
+bool trove__must_not_wait(void);
 
 const struct trove_options *trove__cache_options(const struct trove *cache);
 struct trove__flights *trove__cache_flights(struct trove *cache);
@@ -49,6 +49,8 @@ uint64_t trove__cache_hash(const struct trove *cache,
 /*
  * What the second half gives the first, called by life.c only; defined in unit.c.
  */
+/* True while the calling thread is in a callback of a resolve that has ended. Defined in resolving.c. */
+bool trove__is_telling(void);
 int trove__flights_create(struct trove *cache,
                           struct trove__flights **ret_flights); /* 0, -ENOMEM */
 /* Requests are cancelled, waiters answered. Idempotent, does not wait. */

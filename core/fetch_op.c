@@ -258,7 +258,7 @@ int trove_fetch_wait(struct trove_fetch *fetch, const struct trove_until *until,
     int r = 0;
 
     if (!trove__fetch_is_done(fetch)) {
-        if (trove__in_section())
+        if (trove__must_not_wait())
             r = -EDEADLK;
         else if (trove__unit_is_foreign(fetch->unit))
             r = -ECANCELED;
@@ -337,8 +337,8 @@ int trove_fetch(struct trove *cache, const struct trove_fetch_options *options,
     struct trove_fetch *fetch;
     int r;
 
-    if (trove__in_section())
-        return trove_error_set(err, -EDEADLK, "would wait inside a read section");
+    if (trove__must_not_wait())
+        return trove_error_set(err, -EDEADLK, "would wait inside a read section or a callback");
     r = trove_fetch_start(cache, options, until, &fetch, err);
     if (r < 0)
         return r;

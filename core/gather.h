@@ -71,6 +71,9 @@ int trove__gather_wait(struct trove__unit *unit, const struct trove__watch *watc
 int trove__gather_wait_space(struct trove__unit *unit, const struct trove__watch *other,
                              const struct trove_until *until);
 
+/* Makes sure that a fetch thread runs, or is about to, for who cannot wait for that. 0, or why none can be started. */
+int trove__gather_ensure(struct trove__unit *unit);
+
 /* True when a fetch thread is idle or one more may be started. */
 bool trove__gather_has_hands(struct trove__unit *unit);
 

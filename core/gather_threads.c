@@ -109,6 +109,12 @@ int trove__gather_wait_space(struct trove__unit *unit, const struct trove__watch
     return r;
 }
 
+int trove__gather_ensure(struct trove__unit *unit)
+{
+    /* RELAXED: a stale 0 starts a thread too many, which ends at once. */
+    return trove__load_relaxed(&unit->gather.fetchers) > 0 ? 0 : start_fetcher(unit);
+}
+
 bool trove__gather_has_hands(struct trove__unit *unit)
 {
     /* RELAXED: a guess that the caller makes again after a while. */

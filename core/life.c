@@ -356,7 +356,7 @@ int trove_close(struct trove *cache, const struct trove_until *until)
 
     if (cache == NULL)
         return 0;
-    if (trove__in_section())
+    if (trove__must_not_wait())
         return -EDEADLK;
     trove_shutdown(cache);
     r = wait_for_callers(cache, until);

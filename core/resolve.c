@@ -139,25 +139,13 @@ static void resolve_one(struct trove__unit *unit, const struct trove_want *want,
     trove__unit_count_answer(unit, ret);
 }
 
-/* The cached object as a result; false for a miss. */
-static bool hit(struct trove *cache, const struct trove_oid *id, struct trove_result *ret)
-{
-    struct trove_object *object = trove__cache_find(cache, id);
-
-    if (object == NULL)
-        return false;
-    *ret = (struct trove_result){.how = TROVE_HIT, .object = object};
-    trove__cache_count(cache, TROVE__COUNT_HITS, 1);
-    return true;
-}
-
 /* What every resolve asks first. */
 static int enter(struct trove *cache, struct trove_error *err)
 {
-    int r = trove__in_section() ? -EDEADLK : trove__cache_enter(cache);
+    int r = trove__must_not_wait() ? -EDEADLK : trove__cache_enter(cache);
 
     if (r == -EDEADLK)
-        return trove_error_set(err, r, "would wait inside a read section");
+        return trove_error_set(err, r, "would wait inside a read section or a callback");
     return r < 0 ? trove_error_set(err, r, "the cache is shut down") : 0;
 }
 
@@ -172,7 +160,7 @@ int trove_resolve(struct trove *cache, const struct trove_oid *id, enum trove_ty
     *ret = (struct trove_result){.status = r};
     if (r < 0)
         return r;
-    if (!hit(cache, id, ret)) {
+    if (!trove__admit_hit(cache, id, ret)) {
         r = trove__unit_get(cache, &unit);
         if (r == 0) {
             resolve_one(unit, &want, until, ret, err);
@@ -316,7 +304,7 @@ static int resolve_many(struct trove *cache, const struct trove_want *wants, siz
     int r = misses_init(&misses, count);
 
     for (size_t i = 0; r == 0 && i < count; i++) {
-        if (hit(cache, &wants[i].id, &results[i]))
+        if (trove__admit_hit(cache, &wants[i].id, &results[i]))
             continue;
         results[i] = (struct trove_result){.status = UNANSWERED};
         misses.tags[misses.count] = i;

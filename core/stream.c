@@ -95,7 +95,7 @@ int trove_stream_add(struct trove_stream *stream, const struct trove_want *wants
     int r;
 
     (void)until; /* what finds no flight waits in the backlog, the caller need not */
-    if (trove__in_section())
+    if (trove__must_not_wait())
         return -EDEADLK;
     if (count == 0)
         return 0;
@@ -121,8 +121,8 @@ int trove_stream_next(struct trove_stream *stream, const struct trove_until *unt
     struct trove__stream_node *node = NULL;
     int entered, r;
 
-    if (trove__in_section())
-        return trove_error_set(err, -EDEADLK, "would wait inside a read section");
+    if (trove__must_not_wait())
+        return trove_error_set(err, -EDEADLK, "would wait inside a read section or a callback");
     if (trove__fetcher_self() != NULL)
         return trove_error_set(err, -EDEADLK, "a source cannot wait for a stream");
     entered = enter(stream);

@@ -16,8 +16,8 @@ struct trove_stream;
 struct trove__stream_node {
     struct trove__stream_node *next; /* on the flight's list, then on the stream's queue */
     struct trove__stream_node *older, *younger; /* all of the stream that wait; under its lock */
-    struct trove_stream *stream;
-    struct trove__flight *flight; /* referenced until delivery */
+    struct trove_stream *stream;                /* NULL: of a struct trove_resolving */
+    struct trove__flight *flight;               /* referenced until delivery */
     struct trove_want want;
     atomic_uint state; /* enum node_state of stream_node.c */
     struct trove_result result;

@@ -40,8 +40,10 @@ void trove__stream_nodes_free(struct trove__stream_node *node); /* all that are 
 
 /* Turns NODE, which has no flight, into an answer. */
 void trove__stream_answer(struct trove__stream_node *node, int status, struct trove_object *object);
-/* Leaves NODE to its flight. */
-void trove__stream_wait_for(struct trove__unit *unit, struct trove__stream_node *node);
+/* Leaves NODE to its flight. False: that is done, deliver the node. */
+bool trove__stream_wait_for(struct trove__stream_node *node);
+/* NODE, which had a flight, waits no more: true when it still did, and counts for no waiter of the flight any more. */
+bool trove__stream_give_up(struct trove__unit *unit, struct trove__stream_node *node);
 /* NODE was not taken. Delivered ones are freed with the stream's queue. */
 void trove__stream_abandon(struct trove_stream *stream, struct trove__stream_node *node);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * stream_node.c - an id on its way through a stream: from its node's allocation to an answer, or to nothing.
+ * stream_node.c - an id on its way through a stream: from its node's allocation to an answer, or to nothing. A node of no stream
+ * is a resolve that was started (resolving.c), which is told of instead.
  *
  * INVARIANTS I1 a node's state goes IDLE -> WAITING -> DELIVERED (the thread that completed the flight, the dispatcher, or
  *            the adder when there is nothing to wait for), or IDLE or WAITING -> ABANDONED (close). I2 every node that is
@@ -14,6 +15,7 @@
  */
 #include "core/failure.h"
 #include "core/memory.h"
+#include "core/resolving.h"
 #include "core/stream_internal.h"
 #include "core/unit.h"
 
@@ -80,7 +82,12 @@ static void deliver(struct trove__unit *unit, struct trove__stream_node *node)
         node->result.tag = tag;
         node->failure = trove__failure_ref(flight->failure);
         trove__flight_leave(flight);
-        trove__stream_push_answer(node);
+        if (node->stream == NULL)
+            trove__resolving_answered(node);
+        else
+            trove__stream_push_answer(node);
+    } else if (node->stream == NULL) {
+        trove__resolving_left(node);
     } else {
         struct trove_stream *stream = node->stream;
         trove__stream_node_free(node);
@@ -101,7 +108,7 @@ struct trove__stream_node *trove__stream_deliver(struct trove__unit *unit,
     return nodes;
 }
 
-void trove__stream_wait_for(struct trove__unit *unit, struct trove__stream_node *node)
+bool trove__stream_wait_for(struct trove__stream_node *node)
 {
     struct trove__flight *flight = node->flight;
     /* ACQUIRE [E2 nodes]: of a closed list, and so of the result. Pairs with trove__flight_complete(). */
@@ -110,19 +117,35 @@ void trove__stream_wait_for(struct trove__unit *unit, struct trove__stream_node 
     /* RELAXED: the CAS below hands the node over. */
     trove__store_relaxed(&node->state, NODE_WAITING);
     do {
-        if (top == TROVE__NODES_CLOSED) {
-            deliver(unit, node);
-            return;
-        }
+        if (top == TROVE__NODES_CLOSED)
+            return false;
         node->next = top;
         /* ACQ_REL [E2 nodes]: hands over the node. Pairs with trove__flight_complete(). */
     } while (!trove__cas_acq_rel(&flight->nodes, &top, node));
+    return true;
+}
+
+bool trove__stream_give_up(struct trove__unit *unit, struct trove__stream_node *node)
+{
+    struct trove__flight *flight = node->flight;
+    unsigned state = NODE_WAITING;
+    bool left;
+
+    /* While the node waits its flight is referenced; if it does not wait any more, this may be a reference on a later life
+     * of the flight, which does no harm. */
+    if (trove__load_acquire(&node->state) != NODE_WAITING || /* [E3 state] */
+        !trove__flight_try_ref(flight))
+        return false;
+    /* ACQ_REL [E3 state]: pairs with deliver(). */
+    left = trove__cas_acq_rel(&node->state, &state, NODE_ABANDONED);
+    if (left)
+        trove__flight_leave(flight);
+    trove__flight_unref(unit, flight);
+    return left;
 }
 
 void trove__stream_abandon(struct trove_stream *stream, struct trove__stream_node *node)
 {
-    struct trove__unit *unit = stream->unit;
-    struct trove__flight *flight = node->flight;
     unsigned state = NODE_IDLE;
 
     /* ACQ_REL [E3 state]: pairs with deliver(). */
@@ -131,11 +154,5 @@ void trove__stream_abandon(struct trove_stream *stream, struct trove__stream_nod
         trove__stream_unref(stream);
         return;
     }
-    /* While the node waits its flight is referenced; if it does not wait any more, this may be a reference on a later life
-     * of the flight, which does no harm. */
-    if (state != NODE_WAITING || !trove__flight_try_ref(flight))
-        return;
-    if (trove__cas_acq_rel(&node->state, &state, NODE_ABANDONED))
-        trove__flight_leave(flight);
-    trove__flight_unref(unit, flight);
+    (void)trove__stream_give_up(stream->unit, node);
 }

@@ -111,7 +111,8 @@ static int admit(struct trove_stream *stream, struct trove__admission *admission
     }
     node->flight = ticket.flight;
     node->result.how = ticket.how;
-    trove__stream_wait_for(unit, node);
+    if (!trove__stream_wait_for(node))
+        trove__stream_deliver(unit, node, 1);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #define TROVE_TROVE_H
 
 #include <trove/allocator.h>
+#include <trove/async.h>
 #include <trove/base.h>
 #include <trove/cache.h>
 #include <trove/error.h>

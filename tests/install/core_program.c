@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <trove/cache.h>
+#include <trove/async.h>
 
 /* Not a hash that anybody should use: the first bytes of the object. */
 static int first_bytes(void *context, enum trove_type type, const void *data, size_t size,
@@ -39,6 +39,8 @@ int main(void)
     static const struct trove_hash hash = {.algo = TROVE_SHA1, .object_id = first_bytes};
     static const struct trove_source_ops ops = {.fetch = bring};
     const struct trove_oid id = {.bytes = "a missing object...."};
+    const struct trove_want want = {id, TROVE_BLOB};
+    struct trove_resolving *resolving;
     struct trove_options options;
     struct trove_result result;
     struct trove *cache;
@@ -58,5 +60,8 @@ int main(void)
     }
     if (requests != 1 || !trove_has(cache, &id))
         return 4;
+    if (trove_resolve_start(cache, &want, NULL, &result, &resolving, NULL) != 1)
+        return 6;
+    trove_unpin(result.object);
     return trove_close(cache, NULL) == 0 ? 0 : 5;
 }

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <trove/async.h>
 
 #define MANY 40
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -106,6 +107,37 @@ static void fetch_and_stream(unsigned first)
     trove_fetch_free(fetch);
 }
 
+static void resolve_started(unsigned n, struct trove_ready *ready)
+{
+    struct trove_want want = {fake_id(n), TROVE_BLOB};
+    struct trove_notice notice = {.ready = ready};
+    struct trove_resolving *resolving;
+    struct trove_result result;
+    struct trove_error err = {0};
+    int r = trove_resolve_start(cache, &want, &notice, &result, &resolving, &err);
+
+    expect(r, "resolve_start", &err);
+    if (r == 0) {
+        while (trove_resolve_take(resolving, &result, &err) == 0)
+            sched_yield();
+        trove_resolve_free(resolving);
+    }
+    if (r >= 0)
+        expect_result(&result, n, "resolve_start");
+}
+
+static void resolve_ready(unsigned first)
+{
+    struct trove_ready *ready = NULL;
+    struct trove_error err = {0};
+    int r = trove_ready_open(&ready, &err);
+
+    expect(r, "ready_open", &err);
+    resolve_started(first, ready);
+    resolve_started(first + 1, ready);
+    trove_ready_close(ready);
+}
+
 /* Some of everything, over ids from FIRST on. */
 static void use(unsigned first)
 {
@@ -115,6 +147,7 @@ static void use(unsigned first)
     resolve_many(first + 2);
     fetch_and_stream(first + 2 + MANY);
     put(first + 4 + MANY);
+    resolve_ready(first + 5 + MANY);
 }
 
 static void use_on_thread(void *context, unsigned index)

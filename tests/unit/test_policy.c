@@ -312,7 +312,7 @@ static enum trove_overfull ask(void *context, uint64_t used_before, uint64_t wan
     struct asked *asked = context;
 
     asked->times++;
-    asked->inside += trove__in_section();
+    asked->inside += trove__must_not_wait();
     asked->used = used_before;
     asked->wanted = wanted;
     return asked->answer;
