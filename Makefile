@@ -19,8 +19,9 @@ check: test-packages
 check-long: test-packages
 	@scripts/check --long
 
-bench: test-packages
-	@scripts/build release -DTROVE_TESTS=ON
+# ONLY=family: one family of scripts/bench. TROVE_PEERS=folder: more tables to measure beside (bench/peers.cmake).
+bench: bench-packages
+	@scripts/build release -DTROVE_TESTS=ON $(if $(TROVE_PEERS),-DTROVE_PEERS='$(abspath $(TROVE_PEERS))')
 	@scripts/bench
 
 install: packages
@@ -47,4 +48,7 @@ packages:
 test-packages:
 	@scripts/install-packages --tests
 
-.PHONY: all demo check check-long bench install asan tsan fuzz format clean packages test-packages
+bench-packages:
+	@scripts/install-packages --bench
+
+.PHONY: all demo check check-long bench install asan tsan fuzz format clean packages test-packages bench-packages

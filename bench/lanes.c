@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * lanes.c - the threads of a measurement: pinned in turn to the processors, begun together, timed each.
+ * lanes.c - the threads of a measurement: begun together, timed each, kept on processors of their own where that is wanted.
  */
 #include "bench/lanes.h"
 
@@ -77,7 +77,6 @@ static void *lane_main(void *context)
 {
     struct bench_lane *lane = context;
 
-    bench_pin(lane->index);
     lane->body(lane);
     return NULL;
 }
@@ -86,14 +85,16 @@ static double lanes_ns(const struct bench_lane *lanes, unsigned threads)
 {
     double begin = lanes[0].begin_s, end = lanes[0].end_s;
     uint64_t operations = 0;
+    bool waits = threads > 1;
     unsigned processors = bench_processors() < threads ? bench_processors() : threads;
 
     for (unsigned t = 0; t < threads; t++) {
         begin = lanes[t].begin_s < begin ? lanes[t].begin_s : begin;
         end = lanes[t].end_s > end ? lanes[t].end_s : end;
         operations += lanes[t].operations;
+        waits = waits || lanes[t].waits;
     }
-    return (threads == 1 ? lanes[0].own_s : (end - begin) * processors) * 1e9 / (double)operations;
+    return (!waits ? lanes[0].own_s : (end - begin) * processors) * 1e9 / (double)operations;
 }
 
 double bench_lanes(unsigned threads, void (*body)(struct bench_lane *lane), void *context)
