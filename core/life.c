@@ -175,6 +175,16 @@ static bool service(void *context)
     return trove__table_service(&((struct trove *)context)->table);
 }
 
+static void before_grace(void *context, uint64_t freed)
+{
+    trove__table_homing_leave(&((struct trove *)context)->table, freed);
+}
+
+static void after_grace(void *context)
+{
+    trove__table_homing_arrive(&((struct trove *)context)->table);
+}
+
 /* Large enough that a cache does not begin with a row of growths, small enough not to matter. */
 static uint64_t first_level_bytes(const struct trove_options *options)
 {
@@ -216,6 +226,8 @@ static void deinit_contents(struct trove *cache)
 
 static void init_parts(struct trove *cache, const struct trove_options *options)
 {
+    const struct trove__reclaim_host host = {service, before_grace, after_grace, cache};
+
     cache->options = *options;
     cache->hash = *options->hash;
     cache->options.hash = &cache->hash;
@@ -224,7 +236,7 @@ static void init_parts(struct trove *cache, const struct trove_options *options)
     trove__counters_init(&cache->counters);
     trove__budget_init(&cache->budget, options->max_bytes, deferred_max_of(options),
                        options->overfull == TROVE_OVERFULL_GROW);
-    trove__reclaim_init(&cache->reclaim, &cache->budget, cache->ledger, service, cache);
+    trove__reclaim_init(&cache->reclaim, &cache->budget, cache->ledger, &host);
     atomic_init(&cache->is_shut, 0);
     atomic_init(&cache->left, 0);
     for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)

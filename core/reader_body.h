@@ -24,9 +24,30 @@
 #define READER_HASH trove__keyed_hash
 #endif
 
+READER_INLINE struct trove_object *find_rest(struct trove *cache, const struct trove_oid *id,
+                                             uint64_t hash, enum trove_algo algo)
+{
+    const struct trove__needle needle = trove__needle_of(id->bytes, algo);
+    bool dropped;
+    struct trove_object *object =
+        trove__table_find_rest(&cache->table, &needle, hash, algo, &dropped);
+
+    return object != NULL || !dropped
+               ? object
+               : trove__table_find_slow(&cache->table, id->bytes, hash, algo);
+}
+
+/* Everything else, for both algorithms. */
+READER_REST struct trove_object *find_any(struct trove *cache, const struct trove_oid *id,
+                                          uint64_t hash)
+{
+    return cache->table.algo == TROVE_SHA1 ? find_rest(cache, id, hash, TROVE_SHA1)
+                                           : find_rest(cache, id, hash, TROVE_SHA256);
+}
+
 READER_REST bool has_rest(struct trove *cache, const struct trove_oid *id, uint64_t hash)
 {
-    return trove__table_find_slow(&cache->table, id->bytes, hash, cache->table.algo) != NULL;
+    return find_any(cache, id, hash) != NULL;
 }
 
 /* In a section. */
@@ -61,8 +82,7 @@ READER_INLINE bool has_as(struct trove *cache, const struct trove_oid *id, enum 
 READER_REST int get_rest(struct trove *cache, const struct trove_oid *id, uint64_t hash,
                          const struct trove_object **ret_object)
 {
-    struct trove_object *found =
-        trove__table_find_slow(&cache->table, id->bytes, hash, cache->table.algo);
+    struct trove_object *found = find_any(cache, id, hash);
 
     if (found == NULL)
         return -ENOENT;
@@ -106,9 +126,13 @@ READER_INLINE size_t get_group(struct trove *cache, const struct trove_oid *ids,
     for (size_t i = 0; i < count; i++)
         trove__table_prefetch_object(&cache->table, hashes[i]);
     for (size_t i = 0; i < count; i++) {
+        const struct trove__needle needle = trove__needle_of(ids[i].bytes, algo);
+        bool missed;
         struct trove_object *object =
-            trove__table_find(&cache->table, ids[i].bytes, hashes[i], algo);
+            trove__table_find_home(&cache->table, &needle, hashes[i], algo, &missed);
 
+        if (object == NULL && !missed)
+            object = find_any(cache, &ids[i], hashes[i]);
         ret_objects[i] = object;
         if (object == NULL)
             continue;

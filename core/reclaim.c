@@ -18,8 +18,8 @@
  * PROTOCOL  The mood word says how the thread sleeps: IDLE (until woken), PACING (at most a millisecond; only urgency
  *           wakes it), AWAKE. A retirer pushes, then looks at the mood; the thread sets the mood, then looks at the
  *           stacks: one of them sees the other (E3).
- *           The thread detaches all stacks, waits for one grace period, frees, and calls `work` as long as that gets
- *           something done.
+ *           The thread detaches all stacks, waits for one grace period, frees, and calls its host's `work` as long as that
+ *           gets something done. What moves across a grace period has its two ends around that one (table_home.c).
  *
  * EDGES
  *   E1 retire    push() release -> detach() acquire      the link, and all the retirer's uses of the memory
@@ -44,13 +44,12 @@ enum mood { MOOD_IDLE, MOOD_PACING, MOOD_AWAKE };
 #define PACE_NS 1000000
 
 void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *budget,
-                         struct trove__ledger *ledger, bool (*work)(void *context),
-                         void *work_context)
+                         struct trove__ledger *ledger, const struct trove__reclaim_host *host)
 {
     reclaim->budget = budget;
     reclaim->ledger = ledger;
-    reclaim->work = work;
-    reclaim->work_context = work_context;
+    reclaim->host = *host;
+    reclaim->freed = 0;
     atomic_init(&reclaim->objects, NULL);
     atomic_init(&reclaim->parked, NULL);
     atomic_init(&reclaim->memory, NULL);
@@ -134,6 +133,7 @@ static void free_objects(struct trove__reclaim *reclaim, struct trove_object **b
         trove__object_unlink(object, reclaim->ledger);
         trove__object_release(object);
         uncharge(reclaim->budget, bytes);
+        reclaim->freed++;
     }
 }
 
@@ -164,7 +164,10 @@ static void grace_and_free(struct trove__reclaim *reclaim)
         reclaim->parked_batch = trove__exchange_acquire(&reclaim->parked, NULL);
     if (reclaim->memory_batch == NULL)
         reclaim->memory_batch = trove__exchange_acquire(&reclaim->memory, NULL);
+    reclaim->host.before_grace(reclaim->host.context, reclaim->freed);
+    reclaim->freed = 0;
     trove__reclaim_wait(reclaim);
+    reclaim->host.after_grace(reclaim->host.context);
     reclaim->last_grace_ns = trove_now_ns();
     trove__add_relaxed(&reclaim->grace_periods, 1); /* RELAXED: a statistic */
     free_objects(reclaim, &reclaim->batch, trove__budget_undefer);
@@ -175,9 +178,9 @@ static void grace_and_free(struct trove__reclaim *reclaim)
 static void do_work(struct trove__reclaim *reclaim)
 {
     /* SEQ_CST [E3 mood]: pairs with trove__reclaim_wake(). */
-    if (trove__exchange_seq_cst(&reclaim->work_wanted, 0) == 0 || reclaim->work == NULL)
+    if (trove__exchange_seq_cst(&reclaim->work_wanted, 0) == 0)
         return;
-    while (reclaim->work(reclaim->work_context) && !is_stopping(reclaim))
+    while (reclaim->host.work(reclaim->host.context) && !is_stopping(reclaim))
         if (has_retired(reclaim) && is_urgent(reclaim))
             grace_and_free(reclaim);
 }
@@ -334,6 +337,8 @@ int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until
         trove__store_release(&reclaim->thread_state,
                              TROVE__RECLAIM_NONE); /* [E2 thread]: back to the start */
     }
+    trove__grace_period();
+    reclaim->host.after_grace(reclaim->host.context); /* a forked parent's thread was in between */
     while (trove__reclaim_turn(reclaim))
         ; /* no thread: it could not be started */
     return 0;

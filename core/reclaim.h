@@ -19,6 +19,16 @@ struct trove__retired {
     void (*free)(struct trove__retired *self);
 };
 
+/* What else the thread does. */
+struct trove__reclaim_host {
+    bool (*work)(
+        void *context); /* between grace periods, when woken; true: it got something done */
+    /* Around a grace period; FREED: objects freed since the last time. */
+    void (*before_grace)(void *context, uint64_t freed);
+    void (*after_grace)(void *context);
+    void *context;
+};
+
 enum trove__reclaim_thread {
     TROVE__RECLAIM_NONE,
     TROVE__RECLAIM_STARTING, /* by somebody: nobody else does */
@@ -29,10 +39,7 @@ struct trove__reclaim {
     /* READ-MOSTLY */
     struct trove__budget *budget;
     struct trove__ledger *ledger;
-    bool (*work)(
-        void
-            *context); /* called by the thread between grace periods; true: it got something done */
-    void *work_context;
+    struct trove__reclaim_host host;
     /* retirers push, the thread detaches */
     _Alignas(TROVE__FALSE_SHARING_BYTES) _Atomic(struct trove_object *) objects;
     _Atomic(struct trove_object *) parked;
@@ -49,12 +56,12 @@ struct trove__reclaim {
     struct trove__retired *memory_batch;
     int64_t last_grace_ns;
     struct trove__holdup holdup;
+    uint64_t freed; /* objects, since before_grace() */
     atomic_ulong grace_periods;
 };
 
 void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *budget,
-                         struct trove__ledger *ledger, bool (*work)(void *context),
-                         void *work_context);
+                         struct trove__ledger *ledger, const struct trove__reclaim_host *host);
 
 /* OBJECT is in the table and the queues no more. Moves its bytes from live to deferred if they fit, else they stay live
  * until it is freed. Lock-free. */

@@ -16,7 +16,7 @@
  *   I4 The pass counter of class c in bucket b is at least the number of objects of class c that are in a slot of this
  *      level and whose window passes b before it reaches them.
  *   I5 A copy of an id is dropped as a duplicate, or moved, only while a copy later in scan order is live, or the id was
- *      evicted during that very put. So an id that is present throughout a find, and not evicted during it, is found:
+ *      evicted during that very put; but for objects brought home, across a grace period (table_home.c). So an id that is present throughout a find, and not evicted during it, is found:
  *      copies only ever move forward, and the find goes forward too.
  *   I6 level.count is at least the number of slots in use of the level: added before a slot is taken, taken off after it
  *      is cleared.
@@ -34,6 +34,7 @@
  *   EMPTY -> E|SEALED      the mover's compare-and-swap in a newer level
  *   E|SEALED -> EMPTY      the mover's store in the older level
  *   E|SEALED -> E          the mover's store in the newer level
+ *   the same three, within a level, across a grace period: table_home.c
  *   A word other than EMPTY cannot come back inside a section, because its object is not freed meanwhile; the
  *   compare-and-swap from EMPTY assumes nothing but emptiness. So there is no ABA.
  *
@@ -52,15 +53,16 @@
  *           Two inserts of one id cannot both miss the other in (3): each scans after its fence what the other wrote
  *           before its own (E3). Both drop the earlier copy, whichever that is; the one compare-and-swap decides.
  *   remove  find the word by address in scan order (a moving object moves forward), compare-and-swap it to EMPTY.
+ *   home    table_home.c. An object that is away from its home bucket is brought there when there is room.
  *   grow    table_grow.c. A level is settled one grace period after `next` was published: every section that may have
  *           taken this level for the newest has ended. Only then are its objects moved.
  *
  * EDGES     (each label stands at both of its ends)
- *   E1 publish-entry   take_slot(), move_sealed(), unseal() -> trove__table_find_home(), trove__scan_next()
+ *   E1 publish-entry   trove__take_slot(), trove__finish_move(), trove__unseal() -> trove__table_find_home(), trove__scan_next()
  *                      all of the object
  *   E2 publish-level   publish_level() -> trove__newest_level(), trove__scan_next(), trove__table_find_home()
  *                      the level, zeroed
- *   E3 dedupe          take_slot() -> trove__resolve_duplicates()
+ *   E3 dedupe          trove__take_slot() -> trove__resolve_duplicates()
  *                      a store-load pair: slot, fence, scan
  *   E4 pass            count_pass() -> trove__scan_next(), trove__table_find_home()
  *                      the counter before the slot; read after the slots
@@ -68,7 +70,7 @@
  *                      the mark before the clear; read after the lanes
  *   E6 head            switch_head() -> trove__scan_begin(), trove__table_find_home()
  *                      the next level as the oldest, its view before its place as the head
- *   E7 moved           move_sealed(), drop_sealed() -> trove__scan_next()
+ *   E7 moved           trove__finish_move(), drop_sealed() -> trove__scan_next()
  *                      the newer slot before the older's EMPTY
  *   E8 settled         settle() -> level_to_move(), trove__table_is_empty()
  *                      the grace period is over
@@ -81,7 +83,7 @@
  * LIMITS    A level has at least 64 buckets, so that the 16 buckets of a window differ. Addresses have 47 bits. Misses in
  *           a bucket that is marked DROPPED scan.
  * TESTS     tests/stepped/test_stopped_table.c (a thread stopped at each step of insert, removal, growth and move: I2, I3,
- *           I5 and PROGRESS; the bound of a find), tests/unit/test_reader.c (lanes, full windows, growth),
+ *           I5 and PROGRESS; the bound of a find), tests/stepped/test_stopped_home.c (the same of objects brought home), tests/unit/test_reader.c (lanes, full windows, growth),
  *           tests/stress/test_cache_stress.c (I6, recounts), the TSan preset for E1 to E9.
  * SOURCES   Purcell, Harris: Non-blocking hashtables with open addressing (insert, then resolve). Maier, Sanders,
  *           Dementiev: Concurrent hash tables: fast and general? (high-bit index). Bronson, Shi: F14 (overflow counts).
@@ -126,7 +128,7 @@ bool trove__scan_next(struct trove__scan *scan, uint64_t *ret_word)
         struct trove__bucket *bucket = trove__bucket_at(scan->level, scan->hash, scan->step);
 
         while (++scan->slot < TROVE__SLOTS) {
-            /* ACQUIRE [E1 publish-entry], [E7 moved]: pairs with take_slot() and with move_sealed(). */
+            /* ACQUIRE [E1 publish-entry], [E7 moved]: pairs with trove__take_slot() and with trove__finish_move(). */
             uint64_t word = trove__load_acquire(&bucket->slots[scan->slot]);
 
             if (word >> TROVE__TAG_SHIFT == tag) {
@@ -199,37 +201,37 @@ void trove__slot_cleared(struct trove__level *level, uint64_t hash, unsigned ste
         1); /* [E9 clear]: I6; trove__table_is_empty() and switch_head() acquire it */
 }
 
-/* 0, -EAGAIN (somebody else took the slot), -ENOSPC (a counter is at its maximum). */
-static int take_slot(struct trove__level *level, uint64_t hash, unsigned step, unsigned slot,
-                     uint64_t word)
+int trove__take_slot(const struct trove__place *place, uint64_t hash,
+                     const struct trove_object *object, uint64_t sealed)
 {
-    uint64_t empty = 0;
+    uint64_t empty = 0, word = trove__word_at(object, hash, place->step) | sealed;
 
-    if (!count_passes(level, hash, step))
+    if (!count_passes(place->level, hash, place->step))
         return -ENOSPC;
-    trove__add_relaxed(&level->count,
+    trove__add_relaxed(&place->level->count,
                        1); /* RELAXED: the compare-and-swap below publishes it with the slot (I6) */
     /* SEQ_CST [E1 publish-entry], [E3 dedupe]: pairs with the acquire loads of finds; failure loads nothing that is used. */
-    if (trove__cas_seq_cst(&trove__bucket_at(level, hash, step)->slots[slot], &empty, word))
+    if (trove__cas_seq_cst(trove__slot_at(place, hash), &empty, word))
         return 0;
-    trove__slot_cleared(level, hash, step);
+    trove__slot_cleared(place->level, hash, place->step);
     return -EAGAIN;
 }
 
-int trove__place(struct trove__level *level, uint64_t hash, uint64_t word,
-                 struct trove__place *ret_place)
+int trove__place(struct trove__level *level, uint64_t hash, const struct trove_object *object,
+                 uint64_t sealed, struct trove__place *ret_place)
 {
     for (unsigned step = 0; step < TROVE__STEPS; step++) {
         struct trove__bucket *bucket = trove__bucket_at(level, hash, step);
 
         for (unsigned slot = 0; slot < TROVE__SLOTS; slot++) {
+            const struct trove__place place = {level, step, slot};
             int r;
 
             if (trove__load_relaxed(&bucket->slots[slot]) != 0) /* RELAXED: the exchange decides */
                 continue;
-            r = take_slot(level, hash, step, slot, word);
+            r = trove__take_slot(&place, hash, object, sealed);
             if (r == 0)
-                *ret_place = (struct trove__place){level, step, slot};
+                *ret_place = place;
             return r;
         }
     }
@@ -254,8 +256,7 @@ static bool drop_copy(const struct trove__place *place, uint64_t hash, uint64_t 
      * by a look at the mark. Pairs with the load of meta in trove__table_find_home(). */
     trove__or_acq_rel(&trove__home_of(place->level, hash)->meta, TROVE__DROPPED);
     /* ACQ_REL [E5 drop], [E4 pass]: whoever sees EMPTY here sees the later copy and its counters. */
-    if (!trove__cas_acq_rel(&trove__bucket_at(place->level, hash, place->step)->slots[place->slot],
-                            &word, 0))
+    if (!trove__cas_acq_rel(trove__slot_at(place, hash), &word, 0))
         return false;
     trove__slot_cleared(place->level, hash, place->step);
     return true;
@@ -279,7 +280,7 @@ struct trove_object *trove__resolve_duplicates(struct trove__table *table, uint6
         if (other == object || !trove__id_equal(other, object->id, table->algo))
             continue;
         if (is_later(&scan, mine)) {
-            uint64_t own = trove__word_of(object, hash);
+            uint64_t own = trove__word_at(object, hash, mine->step);
 
             /* Lost: evicted, dropped by the other, or sealed by a mover, who resolves it in its new place. */
             *ret_dropped = drop_copy(mine, hash, own);
@@ -344,9 +345,8 @@ int trove__table_insert(struct trove__table *table, struct trove_object *object,
             return -EEXIST;
         }
         newest = trove__newest_level(table);
-        r = !made_room && is_promised(table, newest)
-                ? -ENOSPC
-                : trove__place(newest, hash, trove__word_of(object, hash), &mine);
+        r = !made_room && is_promised(table, newest) ? -ENOSPC
+                                                     : trove__place(newest, hash, object, 0, &mine);
         if (r == -ENOSPC && trove__grow(table, newest, false) == 0)
             r = -EAGAIN;
     } while (r == -EAGAIN);
@@ -394,7 +394,7 @@ struct trove_object *trove__table_victim(struct trove__table *table, uint64_t ha
 
     for (unsigned i = 0; i < TROVE__STEPS * TROVE__SLOTS; i++) {
         struct trove__bucket *bucket = trove__bucket_at(level, hash, i / TROVE__SLOTS);
-        /* ACQUIRE [E1 publish-entry]: pairs with take_slot(). */
+        /* ACQUIRE [E1 publish-entry]: pairs with trove__take_slot(). */
         uint64_t word = trove__load_acquire(&bucket->slots[i % TROVE__SLOTS]);
         struct trove_object *object = trove__object_of(word);
 
@@ -460,7 +460,7 @@ void trove__table_each(struct trove__table *table,
     for (; level != NULL; level = trove__load_acquire(&level->next)) /* [E2 publish-level] */
         for (uint64_t b = 0; b <= level->mask; b++)
             for (unsigned s = 0; s < TROVE__SLOTS; s++) {
-                /* ACQUIRE [E1 publish-entry]: pairs with take_slot(). */
+                /* ACQUIRE [E1 publish-entry]: pairs with trove__take_slot(). */
                 uint64_t word = trove__load_acquire(&level->buckets[b].slots[s]);
 
                 if (word != 0)
@@ -481,6 +481,8 @@ int trove__table_init(struct trove__table *table, enum trove_algo algo, trove__h
     table->host = *host;
     table->reclaim = reclaim;
     table->ahead_bytes = ahead_bytes;
+    table->homing.cursor = 0;
+    table->homing.count = 0;
     atomic_init(&table->view, 0);
     atomic_init(&table->head, NULL);
     r = trove__secret_draw(&table->secret);

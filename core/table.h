@@ -27,6 +27,17 @@ struct trove__table_host {
     void *context;
 };
 
+/* Objects on their way to their home buckets: see table_home.c. The reclaimer's thread only. */
+#define TROVE__HOMING_MAX 1024
+struct trove__homing {
+    struct trove__level *level;
+    uint64_t cursor; /* the next bucket to look into */
+    unsigned count;
+    struct trove__home_pair {
+        atomic_ulong *far, *home; /* slots, both of one object and SEALED */
+    } pairs[TROVE__HOMING_MAX];
+};
+
 /* One of keyed_hash.h's, as the readers of this table have it. */
 typedef uint64_t (*trove__hash_fn)(const struct trove__secret *secret, const uint8_t *id);
 
@@ -42,6 +53,7 @@ struct trove__table {
     struct trove__table_host host;
     struct trove__reclaim *reclaim;
     uint64_t ahead_bytes; /* how large a last level may be without need */
+    struct trove__homing homing;
 };
 
 /* What the smallest first level is charged with. */
@@ -81,6 +93,11 @@ void trove__table_help(struct trove__table *table);
 /* Outside sections, one thread at a time (the reclaimer): grows ahead, waits for grace periods, moves. Returns true when
  * it got something done. */
 bool trove__table_service(struct trove__table *table);
+
+/* Outside sections, around a grace period that began after `leave`: brings objects to their home buckets. FREED: how many
+ * objects were freed since the last time; so much is looked at. The reclaimer's thread. */
+void trove__table_homing_leave(struct trove__table *table, uint64_t freed);
+void trove__table_homing_arrive(struct trove__table *table);
 
 /* True is never wrong: at some moment of the call no object was in the table. Wait-free. */
 bool trove__table_is_empty(struct trove__table *table);

@@ -17,10 +17,12 @@
 #define TROVE__LEVELS 3 /* chained at most */
 
 /*
- * A slot: 0 EMPTY, else tag in bits 63..48, address in 47..5 (objects are aligned to 32 bytes), bit 0 SEALED.
+ * A slot: 0 EMPTY, else tag in bits 63..48, address in 47..5 (objects are aligned to 32 bytes), bit 1 AWAY, bit 0 SEALED.
  * SEALED is set by a mover's compare-and-swap and cleared by the same mover's stores: who set it owns the object's place.
+ * AWAY says that this is not the object's home bucket; it is part of the word as long as the object is there.
  */
 #define TROVE__SEALED ((uint64_t)1)
+#define TROVE__AWAY ((uint64_t)2)
 #define TROVE__TAG_SHIFT 48
 #define TROVE__ADDRESS ((uint64_t)0xffffffffffe0)
 
@@ -207,7 +209,7 @@ trove__table_find_home(struct trove__table *table, const struct trove__needle *n
     uint64_t meta;
 
     if (lanes != 0) {
-        /* ACQUIRE [E1 publish-entry]: pairs with the compare-and-swap in take_slot(). The word may be another than the one
+        /* ACQUIRE [E1 publish-entry]: pairs with the compare-and-swap in trove__take_slot(). The word may be another than the one
          * that matched, or EMPTY by now; the id decides. A tag that misled, once in some thousand lookups, is left to the
          * slow search, so that nothing here is a loop. */
         struct trove_object *object =
@@ -228,16 +230,85 @@ trove__table_find_home(struct trove__table *table, const struct trove__needle *n
     return NULL;
 }
 
+/* Among LANES of BUCKET the one with NEEDLE, or NULL. */
+static inline __attribute__((always_inline)) struct trove_object *
+trove__find_lane(const struct trove__bucket *bucket, trove__lanes lanes,
+                 const struct trove__needle *needle, enum trove_algo algo)
+{
+    for (; lanes != 0; lanes &= lanes - 1) {
+        /* ACQUIRE [E1 publish-entry]: as in trove__table_find_home(). */
+        struct trove_object *object =
+            trove__object_of(trove__load_acquire(trove__lane(bucket, lanes)));
+
+        if (object != NULL && trove__needle_is(needle, object->id, algo))
+            return object;
+    }
+    return NULL;
+}
+
+/* One level's part of trove__table_find_rest(). */
+static inline __attribute__((always_inline)) struct trove_object *
+trove__find_in_level(struct trove__level *level, const struct trove__needle *needle, uint64_t hash,
+                     enum trove_algo algo, uint64_t *dropped)
+{
+    struct trove__bucket *home = trove__home_of(level, hash);
+    uint64_t number = trove__home_number(level->view, hash), meta;
+
+    for (unsigned step = 0; step < TROVE__STEPS; step++) {
+        struct trove__bucket *bucket =
+            &level->buckets[(number + step * trove__stride_of(hash)) & level->mask];
+        trove__lanes lanes = trove__match(bucket, trove__tag_of(hash));
+        struct trove_object *object = trove__find_lane(bucket, lanes, needle, algo);
+
+        if (object != NULL)
+            return object;
+        /* ACQUIRE fence [E4 pass], [E5 drop], [E7 moved]: meta, the next bucket and the next level come after the lanes. */
+        trove__fence_acquire();
+        meta = trove__load_acquire(&bucket->meta);
+        if ((meta >> trove__pass_shift(hash) & TROVE__PASS_MAX) == 0)
+            break;
+    }
+    /* ACQUIRE [E5 drop]: after the lanes of all steps; pairs with drop_copy(). */
+    *dropped |= trove__load_acquire(&home->meta) & TROVE__DROPPED;
+    return NULL;
+}
+
+/*
+ * The whole search, a bucket at a time: for ids that trove__table_find_home() did not decide. NULL with *RET_DROPPED: a
+ * duplicate was once taken out of the id's windows, so ask trove__table_find_slow(). Wait-free, at most 3 * 16 buckets.
+ */
+static inline __attribute__((always_inline)) struct trove_object *
+trove__table_find_rest(struct trove__table *table, const struct trove__needle *needle,
+                       uint64_t hash, enum trove_algo algo, bool *ret_dropped)
+{
+    struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
+    uint64_t dropped = 0;
+
+    do {
+        struct trove_object *object = trove__find_in_level(level, needle, hash, algo, &dropped);
+
+        if (object != NULL)
+            return object;
+        /* ACQUIRE [E2 publish-level]: after the lanes, never before; pairs with publish_level(). */
+        level = trove__load_acquire(&level->next);
+    } while (level != NULL);
+    *ret_dropped = dropped != 0;
+    return NULL;
+}
+
 /* The object with ID, rcu-borrow, or NULL. Wait-free; writes nothing. */
 static inline __attribute__((always_inline)) struct trove_object *
 trove__table_find(struct trove__table *table, const uint8_t *id, uint64_t hash,
                   enum trove_algo algo)
 {
     const struct trove__needle needle = trove__needle_of(id, algo);
-    bool missed;
+    bool missed, dropped;
     struct trove_object *object = trove__table_find_home(table, &needle, hash, algo, &missed);
 
-    return object != NULL || missed ? object : trove__table_find_slow(table, id, hash, algo);
+    if (object != NULL || missed)
+        return object;
+    object = trove__table_find_rest(table, &needle, hash, algo, &dropped);
+    return object != NULL || !dropped ? object : trove__table_find_slow(table, id, hash, algo);
 }
 
 /* A stage of get_many: starts loading what a find of HASH reads first. */

@@ -3,7 +3,7 @@
  * table_grow.c - levels, and how objects move from an old one to a newer one. The protocol's frame is in table.c.
  *
  * PROTOCOL
- *   grow     At load 1/2 the reclaimer's thread makes the next level (charged, zeroed, mapped before it is published, so
+ *   grow     At load 3/4 the reclaimer's thread makes the next level (charged, zeroed, mapped before it is published, so
  *            that readers take no page faults) and publishes it as `next` of the newest. An insert that finds its window
  *            full before that does it itself. No lock: who loses the compare-and-swap frees its own. From then on inserts
  *            go to the new level.
@@ -30,6 +30,7 @@
 
 #define HELP_BUCKETS 2     /* with each put */
 #define SERVICE_BUCKETS 64 /* in one section of the reclaimer's thread */
+#define PREFETCH_BUCKETS 2 /* not more than either */
 #define LAST_LEVEL_FACTOR 16
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
@@ -169,17 +170,6 @@ int trove__grow(struct trove__table *table, struct trove__level *newest, bool ma
 
 /* --- moving ------------------------------------------------------------------------------------------------------- */
 
-/* At which step of its window BUCKET is. */
-static unsigned step_of(struct trove__level *level, uint64_t hash,
-                        const struct trove__bucket *bucket)
-{
-    unsigned step = 0;
-
-    while (trove__bucket_at(level, hash, step) != bucket)
-        step++;
-    return step;
-}
-
 /* Is there a copy of OBJECT's id in a level after LEVEL? */
 static bool has_newer_copy(struct trove__level *level, const struct trove_object *object,
                            uint64_t hash, enum trove_algo algo)
@@ -195,47 +185,35 @@ static bool has_newer_copy(struct trove__level *level, const struct trove_object
 }
 
 /* There is a newer copy of the id. */
-static void drop_sealed(struct trove__level *level, uint64_t hash, struct trove__bucket *bucket,
-                        unsigned slot, struct trove_object *object)
+static void drop_sealed(const struct trove__place *place, uint64_t hash,
+                        struct trove_object *object)
 {
+    struct trove__table *table = place->level->table;
+
     /* RELEASE [E7 moved]: a plain store is enough, SEALED makes this thread the slot's only writer. */
-    trove__store_release(&bucket->slots[slot], 0);
-    trove__slot_cleared(level, hash, step_of(level, hash, bucket));
-    level->table->host.unlinked(level->table->host.context, object);
+    trove__store_release(trove__slot_at(place, hash), 0);
+    trove__slot_cleared(place->level, hash, place->step);
+    table->host.unlinked(table->host.context, object);
 }
 
-/* OBJECT was just unsealed at PLACE: step (3) of insert. */
-static void resolve_moved(struct trove__table *table, uint64_t hash,
-                          const struct trove__place *place, struct trove_object *object)
+void trove__unseal(const struct trove__place *place, uint64_t hash, struct trove_object *object)
 {
+    struct trove__table *table = place->level->table;
     bool dropped;
 
+    /* RELEASE [E1 publish-entry]: the object was published before; SEALED makes this thread the only writer. */
+    trove__store_release(trove__slot_at(place, hash), trove__word_at(object, hash, place->step));
     if (trove__resolve_duplicates(table, hash, place, object, &dropped) != NULL && dropped)
         table->host.unlinked(table->host.context, object);
 }
 
-/* There is no room for OBJECT in a newer level: it stays for now. */
-static void unseal(struct trove__level *level, uint64_t hash, struct trove__bucket *bucket,
-                   unsigned slot, struct trove_object *object)
-{
-    struct trove__place place = {level, step_of(level, hash, bucket), slot};
-
-    /* RELEASE [E1 publish-entry]: the object was published before; SEALED makes this thread the only writer. */
-    trove__store_release(&bucket->slots[slot], trove__word_of(object, hash));
-    resolve_moved(level->table, hash, &place, object);
-}
-
-/* OBJECT is in FROM with E|SEALED and in the slot of LEVEL that this thread has sealed. */
-static void move_sealed(struct trove__level *level, uint64_t hash, struct trove__bucket *bucket,
-                        unsigned slot, struct trove_object *object, const struct trove__place *to)
+void trove__finish_move(const struct trove__place *from, const struct trove__place *to,
+                        uint64_t hash, struct trove_object *object)
 {
     /* RELEASE [E7 moved]: after the newer slot; pairs with the acquire loads of slots in trove__scan_next(). */
-    trove__store_release(&bucket->slots[slot], 0);
-    trove__slot_cleared(level, hash, step_of(level, hash, bucket));
-    /* RELEASE [E1 publish-entry]: unseals; the object was published with the sealed word already. */
-    trove__store_release(&trove__bucket_at(to->level, hash, to->step)->slots[to->slot],
-                         trove__word_of(object, hash));
-    resolve_moved(level->table, hash, to, object);
+    trove__store_release(trove__slot_at(from, hash), 0);
+    trove__slot_cleared(from->level, hash, from->step);
+    trove__unseal(to, hash, object);
 }
 
 /* The slot is sealed by this thread: moves OBJECT on. */
@@ -244,6 +222,7 @@ static void move_on(struct trove__level *level, struct trove__bucket *bucket, un
 {
     struct trove__table *table = level->table;
     uint64_t hash = trove__table_hash(table, object->id);
+    const struct trove__place from = {level, trove__step_of(level, hash, bucket), slot};
     struct trove__place to;
     int r;
 
@@ -251,22 +230,22 @@ static void move_on(struct trove__level *level, struct trove__bucket *bucket, un
         struct trove__level *newest = trove__newest_level(table);
 
         if (has_newer_copy(level, object, hash, table->algo)) {
-            drop_sealed(level, hash, bucket, slot, object);
+            drop_sealed(&from, hash, object);
             return;
         }
-        r = trove__place(newest, hash, trove__word_of(object, hash) | TROVE__SEALED, &to);
+        r = trove__place(newest, hash, object, TROVE__SEALED, &to);
         if (r == -ENOSPC && trove__grow(table, newest, false) == 0)
             r = -EAGAIN;
     } while (r == -EAGAIN);
     if (r == 0)
-        move_sealed(level, hash, bucket, slot, object, &to);
+        trove__finish_move(&from, &to, hash, object);
     else
-        unseal(level, hash, bucket, slot, object);
+        trove__unseal(&from, hash, object);
 }
 
 static void move_slot(struct trove__level *level, struct trove__bucket *bucket, unsigned slot)
 {
-    /* ACQUIRE [E1 publish-entry]: pairs with take_slot(). */
+    /* ACQUIRE [E1 publish-entry]: pairs with trove__take_slot(). */
     uint64_t word = trove__load_acquire(&bucket->slots[slot]);
 
     while (word != 0 && (word & TROVE__SEALED) == 0)
@@ -305,14 +284,27 @@ static struct trove__level *level_to_move(struct trove__table *table)
     return trove__load_acquire(&head->settled) != 0 ? head : NULL;
 }
 
+/* A move reads its object's id, which is in nobody's cache. */
+static void prefetch_objects(struct trove__bucket *bucket)
+{
+    for (unsigned slot = 0; slot < TROVE__SLOTS; slot++)
+        __builtin_prefetch(trove__object_of(
+            trove__load_relaxed(&bucket->slots[slot]))); /* RELAXED: a stale one costs nothing */
+}
+
 static void move_some(struct trove__table *table, struct trove__level *level, unsigned buckets)
 {
     /* RELAXED: the cursor shares out work, sealing decides who moves what. It goes round as long as something is left. */
     uint64_t at = trove__add_relaxed(&level->cursor, buckets);
 
-    for (unsigned i = 0; i < buckets; i++)
+    for (unsigned i = 0; i < PREFETCH_BUCKETS; i++)
+        prefetch_objects(&level->buckets[(at + i) & level->mask]);
+    for (unsigned i = 0; i < buckets; i++) {
+        if (i + PREFETCH_BUCKETS < buckets)
+            prefetch_objects(&level->buckets[(at + i + PREFETCH_BUCKETS) & level->mask]);
         for (unsigned slot = 0; slot < TROVE__SLOTS; slot++)
             move_slot(level, &level->buckets[(at + i) & level->mask], slot);
+    }
     switch_head(table, level);
 }
 

@@ -17,18 +17,19 @@ static inline struct trove__bucket *trove__bucket_at(struct trove__level *level,
     return &level->buckets[bucket & level->mask];
 }
 
-static inline uint64_t trove__word_of(const struct trove_object *object, uint64_t hash)
+/* The word of OBJECT, of HASH, at STEP of its window. */
+static inline uint64_t trove__word_at(const struct trove_object *object, uint64_t hash,
+                                      unsigned step)
 {
-    return trove__tag_of(hash) << TROVE__TAG_SHIFT | (uint64_t)(uintptr_t)object;
+    return trove__tag_of(hash) << TROVE__TAG_SHIFT | (uint64_t)(uintptr_t)object |
+           (step == 0 ? 0 : TROVE__AWAY);
 }
 
-/* A half: time to grow. What is put into a full home bucket stays away from home as long as it lives, and each lookup of it
- * is a surprise to the processor: once the contents have turned over, one in five at a load of 0.58, hardly any at 0.29
- * (BENCHMARKS.md). A slot costs 9 bytes, little beside an object of git's. */
+/* Three quarters: time to grow. */
 static inline bool trove__is_loaded(const struct trove__level *level)
 {
     /* RELAXED: growing a little earlier or later is all the same. */
-    return (uint64_t)trove__load_relaxed(&level->count) * 2 > (level->mask + 1) * TROVE__SLOTS;
+    return (uint64_t)trove__load_relaxed(&level->count) * 4 > (level->mask + 1) * TROVE__SLOTS * 3;
 }
 
 /* A walk over the words with a hash's tag, in scan order over all levels. In a section. */
@@ -46,11 +47,31 @@ struct trove__place {
     unsigned step, slot;
 };
 
+/* At which step of its window BUCKET is. */
+static inline unsigned trove__step_of(struct trove__level *level, uint64_t hash,
+                                      const struct trove__bucket *bucket)
+{
+    unsigned step = 0;
+
+    while (trove__bucket_at(level, hash, step) != bucket)
+        step++;
+    return step;
+}
+
+static inline atomic_ulong *trove__slot_at(const struct trove__place *place, uint64_t hash)
+{
+    return &trove__bucket_at(place->level, hash, place->step)->slots[place->slot];
+}
+
 struct trove__level *trove__newest_level(struct trove__table *table);
 
-/* Puts WORD in the first EMPTY slot of the window. 0, -EAGAIN (lost a slot to somebody), -ENOSPC. */
-int trove__place(struct trove__level *level, uint64_t hash, uint64_t word,
-                 struct trove__place *ret_place);
+/* Puts OBJECT, SEALED or not, into that slot. 0, -EAGAIN (somebody else took it), -ENOSPC (a counter is at its maximum). */
+int trove__take_slot(const struct trove__place *place, uint64_t hash,
+                     const struct trove_object *object, uint64_t sealed);
+
+/* The same with the first EMPTY slot of the window. 0, -EAGAIN (lost a slot to somebody), -ENOSPC. */
+int trove__place(struct trove__level *level, uint64_t hash, const struct trove_object *object,
+                 uint64_t sealed, struct trove__place *ret_place);
 
 /* The counters of a slot that was cleared by the caller. */
 void trove__slot_cleared(struct trove__level *level, uint64_t hash, unsigned step);
@@ -60,6 +81,13 @@ void trove__slot_cleared(struct trove__level *level, uint64_t hash, unsigned ste
 struct trove_object *trove__resolve_duplicates(struct trove__table *table, uint64_t hash,
                                                const struct trove__place *mine,
                                                struct trove_object *object, bool *ret_dropped);
+
+/* OBJECT is in FROM and in TO, both sealed by this thread: takes it out of FROM, unseals it in TO and does step (3). */
+void trove__finish_move(const struct trove__place *from, const struct trove__place *to,
+                        uint64_t hash, struct trove_object *object);
+
+/* OBJECT, sealed by this thread, stays at PLACE. Step (3) for it, which others left to its mover. */
+void trove__unseal(const struct trove__place *place, uint64_t hash, struct trove_object *object);
 
 /* Chains a level twice as large behind NEWEST, unless somebody did; MAY_EVICT to make room for it (a put may not: its work
  * is bounded). 0, or -ENOSPC: refused, no memory, or three levels. */

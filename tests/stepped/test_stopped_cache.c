@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define LARGE_CACHE (1 << 20) /* the first level of its table has 128 buckets */
-#define LARGE_SIZE 1400       /* of which so many fit that the table grows */
+#define LARGE_SIZE 900        /* of which so many fit that the table grows */
 
 /* --- before the actor begins -------------------------------------------------------------------------------------- */
 

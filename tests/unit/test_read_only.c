@@ -321,8 +321,8 @@ static void cold_with(const struct trove__reader *reader, enum trove_algo algo)
         hot += below == 0;
     }
     trove_read_unlock();
-    assert_in_range(cold, 1, OBJECTS);
-    assert_in_range(hot, 1, OBJECTS);
+    assert_in_range(cold, 1, IDS);
+    assert_in_range(hot, 1, IDS);
     end(&subject);
 }
 
