@@ -3,16 +3,35 @@
  * budget.c - exact accounting. The invariants and the argument are in budget.h.
  */
 #include "core/budget.h"
+#include <stddef.h>
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 void trove__budget_init(struct trove__budget *budget, uint64_t max_bytes, uint64_t deferred_max,
-                        bool soft)
+                        bool soft, struct trove__budget *shared)
 {
+    budget->shared = shared;
     budget->live_max = max_bytes - deferred_max;
     budget->deferred_max = deferred_max;
+    if (shared != NULL) {
+        budget->live_max = lesser(budget->live_max, shared->live_max);
+        budget->deferred_max = lesser(deferred_max, shared->deferred_max);
+    }
     budget->soft = soft;
     atomic_init(&budget->loose, 0);
     atomic_init(&budget->live, 0);
     atomic_init(&budget->deferred, 0);
+}
+
+void trove__budget_deinit(struct trove__budget *budget)
+{
+    if (budget->shared == NULL)
+        return;
+    trove__budget_unreserve(budget->shared, trove__budget_live(budget));
+    trove__budget_undefer(budget->shared, trove__budget_deferred(budget));
 }
 
 static bool add_below(atomic_ulong *word, uint64_t bytes, uint64_t max)
@@ -26,13 +45,24 @@ static bool add_below(atomic_ulong *word, uint64_t bytes, uint64_t max)
     return true;
 }
 
+/* Adds to live, leaving LEAVE bytes of the bound. */
+static bool take(struct trove__budget *budget, uint64_t bytes, uint64_t leave)
+{
+    return leave <= budget->live_max && add_below(&budget->live, bytes, budget->live_max - leave);
+}
+
 bool trove__budget_reserve_leaving(struct trove__budget *budget, uint64_t bytes, uint64_t leave)
 {
     if (budget->soft) {
         trove__budget_force(budget, bytes);
         return true;
     }
-    return leave <= budget->live_max && add_below(&budget->live, bytes, budget->live_max - leave);
+    if (!take(budget, bytes, leave))
+        return false;
+    if (budget->shared == NULL || take(budget->shared, bytes, leave))
+        return true;
+    trove__sub_relaxed(&budget->live, bytes); /* RELAXED: see EDGES */
+    return false;
 }
 
 bool trove__budget_reserve(struct trove__budget *budget, uint64_t bytes)
@@ -47,26 +77,53 @@ bool trove__budget_reserve(struct trove__budget *budget, uint64_t bytes)
 
 void trove__budget_force(struct trove__budget *budget, uint64_t bytes)
 {
-    trove__add_relaxed(&budget->live, bytes); /* RELAXED: see EDGES */
+    for (; budget != NULL; budget = budget->shared)
+        trove__add_relaxed(&budget->live, bytes); /* RELAXED: see EDGES */
 }
 
 void trove__budget_unreserve(struct trove__budget *budget, uint64_t bytes)
 {
-    trove__sub_relaxed(&budget->live, bytes); /* RELAXED: see EDGES */
+    for (; budget != NULL; budget = budget->shared)
+        trove__sub_relaxed(&budget->live, bytes); /* RELAXED: see EDGES */
+}
+
+bool trove__budget_is_own_full(const struct trove__budget *budget, uint64_t bytes, uint64_t leave)
+{
+    return budget->shared == NULL || bytes + leave > budget->live_max ||
+           trove__budget_live(budget) > budget->live_max - bytes - leave;
+}
+
+uint64_t trove__budget_deferred_room(const struct trove__budget *budget)
+{
+    uint64_t room = budget->deferred_max - trove__budget_deferred(budget);
+
+    return budget->shared == NULL ? room
+                                  : lesser(room, trove__budget_deferred_room(budget->shared));
+}
+
+bool trove__budget_is_half_deferred(const struct trove__budget *budget)
+{
+    return trove__budget_deferred(budget) > budget->deferred_max / 2 ||
+           (budget->shared != NULL && trove__budget_is_half_deferred(budget->shared));
 }
 
 bool trove__budget_defer(struct trove__budget *budget, uint64_t bytes)
 {
-    return add_below(&budget->deferred, bytes, budget->deferred_max);
+    if (!add_below(&budget->deferred, bytes, budget->deferred_max))
+        return false;
+    if (budget->shared == NULL || trove__budget_defer(budget->shared, bytes))
+        return true;
+    trove__sub_relaxed(&budget->deferred, bytes); /* RELAXED: see EDGES */
+    return false;
 }
 
 void trove__budget_deferred_is_live_no_more(struct trove__budget *budget, uint64_t bytes)
 {
-    trove__sub_relaxed(&budget->live,
-                       bytes); /* RELAXED: see EDGES; B4: deferred has them already */
+    trove__budget_unreserve(budget, bytes); /* B4: deferred has them already */
 }
 
 void trove__budget_undefer(struct trove__budget *budget, uint64_t bytes)
 {
-    trove__sub_relaxed(&budget->deferred, bytes); /* RELAXED: see EDGES */
+    for (; budget != NULL; budget = budget->shared)
+        trove__sub_relaxed(&budget->deferred, bytes); /* RELAXED: see EDGES */
 }

@@ -9,6 +9,8 @@
  *   B3 live_max + deferred_max = max_bytes, so live + deferred <= max_bytes at every instant, whatever two moments the
  *      two words are read at.
  *   B4 A byte moves from live to deferred by being added there first: it may count twice for a moment, never not at all.
+ *   B5 A cache that shares a budget has every byte in both: added to its own account first, then to the shared one, or
+ *      taken back; so each bound holds by itself.
  *
  * PROTOCOL  Every increase is a compare-and-swap that checks the bound against the very value it replaces; decreases are
  *           subtractions. No other state, no lock.
@@ -27,6 +29,7 @@
 
 struct trove__budget {
     /* READ-MOSTLY */
+    struct trove__budget *shared; /* NULL: none */
     uint64_t live_max;
     uint64_t deferred_max;
     bool soft;
@@ -37,7 +40,10 @@ struct trove__budget {
 };
 
 void trove__budget_init(struct trove__budget *budget, uint64_t max_bytes, uint64_t deferred_max,
-                        bool soft);
+                        bool soft, struct trove__budget *shared);
+
+/* Takes what is left of it out of the shared one. Nobody else uses it any more. */
+void trove__budget_deinit(struct trove__budget *budget);
 
 /* Adds BYTES to live, or nothing: false when they do not fit. The second leaves LEAVE bytes of the bound for others. The
  * first, which is for what an object that is in already needs, goes past the bound while that is loose. */
@@ -46,6 +52,12 @@ bool trove__budget_reserve_leaving(struct trove__budget *budget, uint64_t bytes,
 /* The same past the bound: for the policy GROW, and for what must exist before a bound can be kept. */
 void trove__budget_force(struct trove__budget *budget, uint64_t bytes);
 void trove__budget_unreserve(struct trove__budget *budget, uint64_t bytes);
+
+/* Whether it is the budget's own bound that has no room for BYTES more beside LEAVE, not the shared one. A sample. */
+bool trove__budget_is_own_full(const struct trove__budget *budget, uint64_t bytes, uint64_t leave);
+/* What may still be deferred, and whether half of that is used up. Samples. */
+uint64_t trove__budget_deferred_room(const struct trove__budget *budget);
+bool trove__budget_is_half_deferred(const struct trove__budget *budget);
 
 /* Takes BYTES of deferred, or nothing: false when they do not fit. Ends with one of the next two. */
 bool trove__budget_defer(struct trove__budget *budget, uint64_t bytes);

@@ -301,6 +301,17 @@ int trove_put(struct trove *cache, enum trove_type type, const void *data, size_
     return 0;
 }
 
+uint64_t trove_shrink(struct trove *cache, uint64_t bytes)
+{
+    uint64_t gone;
+
+    if (trove__cache_enter(cache) < 0)
+        return 0;
+    gone = trove__policy_shrink(&cache->policy, bytes);
+    trove__cache_leave(cache);
+    return gone;
+}
+
 /* --- telling ------------------------------------------------------------------------------------------------------ */
 
 void trove__cache_count(struct trove *cache, enum trove__counter which, uint64_t n)

@@ -16,6 +16,7 @@ struct trove {
     struct trove__reader reader; /* not a pointer: a load less in each lookup */
     struct trove_options options;
     struct trove_hash hash;
+    bool has_left_budget;      /* the closer's */
     uint64_t max_cached_bytes; /* larger objects are answered, not cached */
     struct trove__ledger *ledger;
     struct trove__flights *flights;

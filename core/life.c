@@ -16,6 +16,7 @@
 #include "core/futex.h"
 #include "core/memory.h"
 #include "core/rcu.h"
+#include "core/shared_budget.h"
 #include "core/until.h"
 #include <errno.h>
 #include <pthread.h>
@@ -76,6 +77,11 @@ static int check_options(const struct trove_options *options, struct trove_error
     return 0;
 }
 
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static uint64_t deferred_max_of(const struct trove_options *options)
 {
     return options->max_deferred_bytes != 0 ? options->max_deferred_bytes : options->max_bytes / 8;
@@ -84,12 +90,15 @@ static uint64_t deferred_max_of(const struct trove_options *options)
 /* An object larger than what may be deferred could never be evicted. */
 static uint64_t max_cached_of(const struct trove_options *options)
 {
-    uint64_t share = options->max_bytes / 100 * options->max_cached_percent;
-    uint64_t deferred = deferred_max_of(options);
+    uint64_t max = options->max_bytes, deferred = deferred_max_of(options);
 
     if (options->overfull == TROVE_OVERFULL_GROW)
         return UINT64_MAX;
-    return share < deferred ? share : deferred;
+    if (options->budget != NULL) {
+        max = lesser(max, options->budget->max_bytes);
+        deferred = lesser(deferred, options->budget->sum.deferred_max);
+    }
+    return lesser(max / 100 * options->max_cached_percent, deferred);
 }
 
 /* --- fork --------------------------------------------------------------------------------------------------------- */
@@ -235,7 +244,8 @@ static void init_parts(struct trove *cache, const struct trove_options *options)
     cache->max_cached_bytes = max_cached_of(options);
     trove__counters_init(&cache->counters);
     trove__budget_init(&cache->budget, options->max_bytes, deferred_max_of(options),
-                       options->overfull == TROVE_OVERFULL_GROW);
+                       options->overfull == TROVE_OVERFULL_GROW,
+                       options->budget != NULL ? &options->budget->sum : NULL);
     trove__reclaim_init(&cache->reclaim, &cache->budget, cache->ledger, &host);
     atomic_init(&cache->is_shut, 0);
     atomic_init(&cache->left, 0);
@@ -253,14 +263,25 @@ static int init_cache(struct trove *cache, const struct trove_options *options)
     init_parts(cache, options);
     r = init_contents(cache);
     if (r < 0)
-        goto fail_ledger;
-    r = trove__flights_create(cache, &cache->flights);
+        goto fail_budget;
+    if (options->budget != NULL)
+        r = trove__shared_budget_join(options->budget, &cache->policy);
     if (r < 0)
         goto fail_contents;
+    r = trove__flights_create(cache, &cache->flights);
+    if (r < 0)
+        goto fail_member;
+    trove_budget_ref(options->budget);
     return 0;
+fail_member:
+    if (options->budget != NULL) {
+        trove__shared_budget_leave(options->budget, &cache->policy);
+        trove__grace_period();
+    }
 fail_contents:
     deinit_contents(cache);
-fail_ledger:
+fail_budget:
+    trove__budget_deinit(&cache->budget);
     trove__ledger_unref(cache->ledger);
     return r;
 }
@@ -362,6 +383,19 @@ static int wait_for_callers(struct trove *cache, const struct trove_until *until
     }
 }
 
+/* From then on no other cache evicts from this one. */
+static int leave_shared_budget(struct trove *cache, const struct trove_until *until)
+{
+    int r;
+
+    if (cache->options.budget == NULL || cache->has_left_budget)
+        return 0;
+    trove__shared_budget_leave(cache->options.budget, &cache->policy);
+    r = trove__reclaim_await(&cache->reclaim, until);
+    cache->has_left_budget = r == 0;
+    return r;
+}
+
 int trove_close(struct trove *cache, const struct trove_until *until)
 {
     int r;
@@ -374,6 +408,8 @@ int trove_close(struct trove *cache, const struct trove_until *until)
     r = wait_for_callers(cache, until);
     if (r == 0)
         r = trove__flights_drain(cache->flights, until);
+    if (r == 0)
+        r = leave_shared_budget(cache, until);
     if (r == 0) {
         trove__policy_give_up(&cache->policy);
         r = trove__reclaim_stop(&cache->reclaim, until);
@@ -383,6 +419,8 @@ int trove_close(struct trove *cache, const struct trove_until *until)
     list_remove(cache);
     trove__flights_destroy(cache->flights);
     deinit_contents(cache);
+    trove__budget_deinit(&cache->budget);
+    trove_budget_unref(cache->options.budget);
     trove__ledger_unref(cache->ledger);
     free_cache(cache);
     return 0;

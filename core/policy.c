@@ -45,6 +45,7 @@
 #include "core/policy.h"
 #include "core/memory.h"
 #include "core/rcu.h"
+#include "core/shared_budget.h"
 #include <errno.h>
 
 #define STATE_QUEUED 1u
@@ -87,6 +88,7 @@ int trove__policy_init(struct trove__policy *policy, const struct trove_options 
     policy->reclaim = reclaim;
     policy->table = table;
     policy->counters = counters;
+    policy->shared = options->budget;
     policy->overfull = options->overfull;
     policy->callback = options->overfull_callback;
     policy->callback_context = options->overfull_context;
@@ -208,8 +210,9 @@ static void put_back(struct trove__policy *policy, struct trove_object *object)
 
 /* --- the hand ----------------------------------------------------------------------------------------------------- */
 
-/* Takes OBJECT, whose cell the caller holds, out of the table. DEFERRED: its bytes are taken there. */
-static void take_out(struct trove__policy *policy, struct trove_object *object, bool deferred)
+/* Takes OBJECT, whose cell the caller holds, out of the table. DEFERRED: its bytes are taken there. Returns the bytes that
+ * are gone by this. */
+static uint64_t take_out(struct trove__policy *policy, struct trove_object *object, bool deferred)
 {
     uint64_t bytes = bytes_of(object), hash = trove__table_hash(policy->table, object->id);
     int r = trove__table_remove(policy->table, object, hash);
@@ -222,7 +225,7 @@ static void take_out(struct trove__policy *policy, struct trove_object *object, 
             trove__reclaim_deferred(policy->reclaim, object);
         else
             trove__reclaim_object(policy->reclaim, object);
-        return;
+        return bytes;
     }
     if (deferred)
         trove__budget_undefer(policy->budget, bytes);
@@ -230,6 +233,7 @@ static void take_out(struct trove__policy *policy, struct trove_object *object, 
         put_back(policy, object);
     else
         give_up_cell(policy, object);
+    return 0;
 }
 
 /*
@@ -240,7 +244,7 @@ static bool may_defer(struct trove__policy *policy)
 {
     uint64_t max = policy->budget->deferred_max, wanted, room;
 
-    room = max - trove__budget_deferred(policy->budget);
+    room = trove__budget_deferred_room(policy->budget);
     wanted = trove__load_relaxed(
         &policy->wanted_room); /* RELAXED, both: a stale wish stops a hand too early or late */
     if (room < wanted || room < max / DEFERRED_RESERVE)
@@ -250,18 +254,19 @@ static bool may_defer(struct trove__policy *policy)
     return true;
 }
 
-/* 0, or -EBUSY: there is no room in `deferred`, OBJECT stays, in FROM. */
+/* 0, or -EBUSY: there is no room in `deferred`, OBJECT stays, in FROM. Adds what is gone to *GONE. */
 static int evict(struct trove__policy *policy, struct trove__queue *from,
-                 struct trove_object *object)
+                 struct trove_object *object, uint64_t *gone)
 {
     if (trove__budget_defer(policy->budget, bytes_of(object))) {
-        take_out(policy, object, true);
+        *gone += take_out(policy, object, true);
         return 0;
     }
     trove__store_relaxed(&policy->wanted_room, bytes_of(object)); /* RELAXED: see may_defer() */
     if (enqueue(from, object) == 0)
         return -EBUSY;
-    take_out(policy, object, false); /* no segment to keep it in; it stays live until it is free */
+    *gone += take_out(policy, object,
+                      false); /* no segment to keep it in; it stays live until it is free */
     return 0;
 }
 
@@ -288,8 +293,8 @@ static struct trove__queue *choose_queue(struct trove__policy *policy, uint64_t 
                : &policy->main;
 }
 
-/* Looks at one candidate. 0; -ENOENT: there is none; -EBUSY: nothing more can be evicted now. */
-static int hand_step(struct trove__policy *policy, uint64_t coming, bool may_spare)
+/* Looks at one candidate. 0; -ENOENT: there is none; -EBUSY: nothing more can be evicted now. Adds what is gone to *GONE. */
+static int hand_step(struct trove__policy *policy, uint64_t coming, bool may_spare, uint64_t *gone)
 {
     struct trove__queue *queue = choose_queue(policy, coming);
     struct trove_object *object;
@@ -309,7 +314,25 @@ static int hand_step(struct trove__policy *policy, uint64_t coming, bool may_spa
     }
     if (may_spare && is_spared(policy, queue, object) && enqueue(&policy->main, object) == 0)
         return 0;
-    return evict(policy, queue, object);
+    return evict(policy, queue, object, gone);
+}
+
+/* Whose objects are in the way of BYTES more: this cache's, or those of the largest that shares its budget. */
+static struct trove__policy *whose(struct trove__policy *policy, uint64_t bytes, uint64_t leave)
+{
+    return trove__budget_is_own_full(policy->budget, bytes, leave)
+               ? policy
+               : trove__shared_budget_largest(policy->shared, policy);
+}
+
+/* hand_step() where it helps a put into POLICY, of COMING bytes of which PIECE did not fit. */
+static int make_room(struct trove__policy *policy, uint64_t coming, uint64_t piece, uint64_t leave,
+                     bool may_spare)
+{
+    struct trove__policy *from = whose(policy, piece, leave);
+    uint64_t gone = 0;
+
+    return hand_step(from, from == policy ? coming : 0, may_spare, &gone);
 }
 
 /* Takes BYTES piece by piece, evicting while a piece does not fit, so that what one hand frees is not another's at once.
@@ -327,7 +350,7 @@ static bool evict_for(struct trove__policy *policy, uint64_t bytes)
 
         if (trove__budget_reserve_leaving(policy->budget, piece, leave))
             taken += piece;
-        else if (looked == limit || hand_step(policy, bytes, looked++ < spared) < 0)
+        else if (looked == limit || make_room(policy, bytes, piece, leave, looked++ < spared) < 0)
             break;
     }
     if (taken == bytes)
@@ -394,8 +417,7 @@ bool trove__policy_reserve_level(struct trove__policy *policy, uint64_t bytes, b
     }
     /* Not while what would have to go has no room in `deferred`: a half of the way helps nobody. */
     return may_evict && mode_of(policy) == TROVE_OVERFULL_EVICT &&
-           bytes <= policy->budget->deferred_max - trove__budget_deferred(policy->budget) &&
-           evict_for(policy, bytes);
+           bytes <= trove__budget_deferred_room(policy->budget) && evict_for(policy, bytes);
 }
 
 void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object)
@@ -417,6 +439,72 @@ bool trove__policy_displace(struct trove__policy *policy, uint64_t hash)
     count(policy, TROVE__COUNT_EVICTIONS, 1);
     trove__policy_unlinked(policy, victim);
     return true;
+}
+
+/* Some candidates, of which LOOKED were before and LIMIT are all. In a section. */
+static int shrink_slice(struct trove__policy *policy, uint64_t bytes, uint64_t *looked,
+                        uint64_t limit, uint64_t *gone)
+{
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i < CANDIDATES && *gone < bytes && *looked < limit; i++)
+        r = hand_step(policy, 0, (*looked)++ < limit / 4 * 3, gone);
+    return *looked == limit ? -EBUSY : r;
+}
+
+static uint64_t shrink_queues(struct trove__policy *policy, uint64_t bytes)
+{
+    /* An object is spared at most as often as its hint counts, unless readers use it meanwhile. */
+    uint64_t limit =
+        CANDIDATES + trove__table_entries_hint(policy->table) * (TROVE__HINT_MAX + 1) * 2;
+    uint64_t looked = 0, gone = 0;
+    int r = 0;
+
+    while (r == 0 && gone < bytes) {
+        trove__section_enter();
+        r = shrink_slice(policy, bytes, &looked, limit, &gone);
+        trove__section_leave();
+    }
+    return gone;
+}
+
+struct shrinking {
+    struct trove__policy *policy;
+    uint64_t bytes, gone;
+    unsigned char hint; /* what was used more stays for now */
+};
+
+static void shrink_by(void *context, struct trove_object *object)
+{
+    struct shrinking *shrinking = context;
+    struct trove__policy *policy = shrinking->policy;
+
+    if (shrinking->gone >= shrinking->bytes ||
+        trove__load_relaxed(&object->hint) > shrinking->hint || /* RELAXED: a hint */
+        trove__table_remove(policy->table, object, trove__table_hash(policy->table, object->id)) !=
+            0)
+        return;
+    shrinking->gone += bytes_of(object);
+    count(policy, TROVE__COUNT_EVICTIONS, 1);
+    trove__policy_unlinked(policy, object);
+}
+
+/* Where there are no queues: what was used least, in the order of the table. */
+static uint64_t shrink_table(struct trove__policy *policy, uint64_t bytes)
+{
+    struct shrinking shrinking = {.policy = policy, .bytes = bytes};
+
+    for (; shrinking.gone < bytes && shrinking.hint <= TROVE__HINT_MAX; shrinking.hint++) {
+        trove__section_enter();
+        trove__table_each(policy->table, shrink_by, &shrinking);
+        trove__section_leave();
+    }
+    return shrinking.gone;
+}
+
+uint64_t trove__policy_shrink(struct trove__policy *policy, uint64_t bytes)
+{
+    return policy->evicts ? shrink_queues(policy, bytes) : shrink_table(policy, bytes);
 }
 
 /* No cell for OBJECT: takes it out again. 0: somebody else did, or is moving it. */

@@ -22,6 +22,7 @@ struct trove__policy {
     struct trove__reclaim *reclaim;
     struct trove__table *table;
     struct trove__counters *counters;
+    struct trove_budget *shared; /* NULL: none */
     enum trove_overfull overfull;
     trove_overfull_fn callback;
     void *callback_context;
@@ -57,6 +58,10 @@ bool trove__policy_reserve(struct trove__policy *policy, uint64_t bytes);
 void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object);
 bool trove__policy_displace(struct trove__policy *policy, uint64_t hash);
 int trove__policy_admit(struct trove__policy *policy, struct trove_object *object, uint64_t hash);
+
+/* Evicts what was used least until BYTES are gone, or nothing more can go now. Returns how many are. Outside sections;
+ * lock-free. */
+uint64_t trove__policy_shrink(struct trove__policy *policy, uint64_t bytes);
 
 /* The table's host calls. */
 void trove__policy_unlinked(struct trove__policy *policy, struct trove_object *object);

@@ -26,6 +26,8 @@
  *   E2 thread    start_thread() release -> trove__reclaim_stop() acquire     the thread's id
  *   E3 mood      push() and nudge() seq_cst -> sleep_in() seq_cst            a store-load pair on both sides
  *   E4 exited    reclaimer() release -> trove__reclaim_stop() acquire        the thread touches the cache no more
+ *   E5 awaited   awaited_unref() release -> the last awaited_unref() acquire    all uses before the free
+ *   E6 over      awaited_over() release -> trove__reclaim_await() acquire      the grace period
  *
  * PROGRESS  Retiring is lock-free; the first one starts a thread (the kernel's and the C library's locks). A reader that
  *           never leaves its section holds up freeing for ever and nothing else: B2 of budget.h bounds what waits.
@@ -35,6 +37,7 @@
  */
 #include "core/reclaim.h"
 #include "core/futex.h"
+#include "core/memory.h"
 #include "core/rcu.h"
 #include "core/until.h"
 #include <signal.h>
@@ -70,7 +73,7 @@ void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *b
 
 static bool is_urgent(const struct trove__reclaim *reclaim)
 {
-    return trove__budget_deferred(reclaim->budget) > reclaim->budget->deferred_max / 2;
+    return trove__budget_is_half_deferred(reclaim->budget);
 }
 
 static bool is_stopping(struct trove__reclaim *reclaim)
@@ -305,6 +308,77 @@ void trove__reclaim_wake(struct trove__reclaim *reclaim)
     trove__store_seq_cst(&reclaim->work_wanted,
                          1); /* [E3 mood]: before nudge() looks at the mood */
     nudge(reclaim, false);
+}
+
+/* --- waiting for the thread ---------------------------------------------------------------------------------------- */
+
+#define AWAIT_POLL_NS ((int64_t)20 * 1000000)
+
+/* Retired like memory; its being freed says that the grace period is over. */
+struct awaited {
+    struct trove__retired retired;
+    atomic_uint references; /* who waits, and the thread */
+    atomic_uint over;       /* futex */
+};
+
+static void awaited_unref(struct awaited *awaited)
+{
+    /* ACQ_REL [E5 awaited]: pairs with itself in whoever let go first. */
+    if (trove__sub_acq_rel(&awaited->references, 1) == 1)
+        trove__free(awaited);
+}
+
+static void awaited_over(struct trove__retired *retired)
+{
+    struct awaited *awaited = (struct awaited *)retired;
+
+    /* RELEASE [E6 over]: the grace period. Pairs with trove__reclaim_await(). */
+    trove__store_release(&awaited->over, 1);
+    trove__futex_wake(&awaited->over, INT_MAX);
+    awaited_unref(awaited);
+}
+
+/* Sleeps for a while, then sees to it that there is a thread: a start may have failed. */
+static int await_slice(struct trove__reclaim *reclaim, struct awaited *awaited,
+                       const struct trove_until *until)
+{
+    struct trove_until slice = trove__until_of(until);
+    int64_t end_ns = trove_now_ns() + AWAIT_POLL_NS;
+    int r;
+
+    if (slice.deadline_ns <= end_ns)
+        return trove__wait(&awaited->over, 0, &slice);
+    slice.deadline_ns = end_ns;
+    r = trove__wait(&awaited->over, 0, &slice);
+    if (r != -ETIMEDOUT)
+        return r;
+    nudge(reclaim, false);
+    return 0;
+}
+
+int trove__reclaim_await(struct trove__reclaim *reclaim, const struct trove_until *until)
+{
+    struct awaited *awaited;
+    int r = 0;
+
+    if (is_stopping(reclaim)) { /* the thread may have ended */
+        trove__grace_period();
+        return 0;
+    }
+    awaited = trove__calloc(1, sizeof(*awaited));
+    if (awaited == NULL)
+        return -ENOMEM;
+    awaited->retired.free = awaited_over;
+    atomic_init(&awaited->references, 2);
+    trove__reclaim_memory(reclaim, &awaited->retired);
+    /* ACQUIRE [E6 over]: pairs with awaited_over(). */
+    while (r == 0 && trove__load_acquire(&awaited->over) == 0)
+        r = await_slice(reclaim, awaited, until);
+    if (r < 0 &&
+        trove__load_acquire(&awaited->over) != 0) /* [E6 over]; a result beats a time-out */
+        r = 0;
+    awaited_unref(awaited);
+    return r;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */

@@ -84,6 +84,9 @@ bool trove__reclaim_turn(struct trove__reclaim *reclaim);
 /* A grace period, told of in the statistics while it waits. The reclaimer's thread only; outside sections. */
 void trove__reclaim_wait(struct trove__reclaim *reclaim);
 
+/* Waits for a grace period that begins after the call. Outside sections, any thread. 0, -ENOMEM, -ETIMEDOUT, -ECANCELED. */
+int trove__reclaim_await(struct trove__reclaim *reclaim, const struct trove_until *until);
+
 /* Ends the thread after it has freed everything. 0, -ETIMEDOUT, -ECANCELED (call again). */
 int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until *until);
 

@@ -22,6 +22,7 @@
 #include <trove/until.h>
 
 struct trove;
+struct trove_budget; /* one bound of several caches */
 
 /* What happens to an object that does not fit within max_bytes. */
 enum trove_overfull {
@@ -49,6 +50,8 @@ struct trove_options {
 
     /* objects + table + queues + memory waiting for a grace period. 256 MiB */
     uint64_t max_bytes;
+    struct trove_budget
+        *budget; /* within which max_bytes is; referenced until close. May be NULL */
     uint64_t max_deferred_bytes; /* evicted, not yet free; within max_bytes. 0: an eighth of it */
     /* packs under way, all requests together, beside max_bytes. 64 MiB */
     uint64_t max_inflight_bytes;
@@ -133,6 +136,32 @@ TROVE_API void trove_shutdown(struct trove *cache);
 /* shutdown, waits until the last caller has left, frees. Nobody may use the handle afterwards; pinned objects stay
  * valid. NULL is fine. Returns 0; -EDEADLK inside a read section, -ETIMEDOUT or -ECANCELED (nothing freed: call again). */
 TROVE_API int trove_close(struct trove *cache, const struct trove_until *until);
+
+/* --- memory --------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A bound of MAX_BYTES for all caches that are opened with it, beside each one's own max_bytes; an eighth of it is for
+ * what is evicted and not yet free. A put that finds it used up evicts from the cache that holds most, whichever that is, if
+ * that one's policy is to evict; the bound holds at every instant unless a member's policy is to grow. At most 64 caches at
+ * once share one (trove_open() answers -EAGAIN). *RET_BUDGET is own: released by trove_budget_unref(). Returns 0, -EINVAL
+ * (no bytes), -ENOMEM.
+ */
+TROVE_API TROVE_NODISCARD int trove_budget_create(uint64_t max_bytes,
+                                                  struct trove_budget **ret_budget);
+TROVE_API struct trove_budget *trove_budget_ref(struct trove_budget *budget); /* NULL is fine */
+TROVE_API void trove_budget_unref(struct trove_budget *budget);               /* NULL is fine */
+/* What its caches use together. Wait-free. */
+TROVE_API uint64_t trove_budget_used(const struct trove_budget *budget);
+
+/*
+ * Gives memory back: evicts what was used least, whatever the overfull policy, until BYTES are gone (UINT64_MAX: all).
+ * Returns how many are; less than BYTES when nothing more can go now: because there is nothing left, because what was
+ * evicted and is not yet free has reached max_deferred_bytes (call again after a while), or because readers use all of it.
+ * The memory is free after a grace period. Table and queues keep their size. Lock-free, in work that grows with the objects
+ * there are; not inside a read section, where it
+ * would hold up what it is for. Any thread.
+ */
+TROVE_API uint64_t trove_shrink(struct trove *cache, uint64_t bytes);
 
 /* --- what is cached ---------------------------------------------------------------------------------------------- */
 

@@ -65,7 +65,7 @@ void bare_setup(struct bare_table *f, bool one_hash)
                                                      f};
 
     memset(f, 0, sizeof(*f));
-    trove__budget_init(&f->budget, 64 << 20, 8 << 20, false);
+    trove__budget_init(&f->budget, 64 << 20, 8 << 20, false, NULL);
     f->ledger = trove__ledger_create();
     assert_non_null(f->ledger);
     trove__reclaim_init(&f->reclaim, &f->budget, f->ledger, &reclaim_host);

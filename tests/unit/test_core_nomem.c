@@ -168,7 +168,10 @@ static bool fail_one(unsigned n, unsigned threads)
     options.max_bytes = (uint64_t)4 << 20;
     options.source = fake_source_of(&source);
     failing_allocator_fail_at(n);
+    r = trove_budget_create((uint64_t)4 << 20, &options.budget);
+    expect(r, "budget_create", NULL);
     r = trove_open(&options, &cache, &err);
+    trove_budget_unref(options.budget);
     if (r < 0) {
         expect(r, "open", &err);
         return failing_allocator_stop();
