@@ -49,6 +49,27 @@ static bool has_jemalloc(void)
 {
     return mallocx != NULL && sdallocx != NULL && nallocx != NULL;
 }
+
+/* Sizes of small objects are asked for several times with each put. jemalloc's classes are multiples of its quantum, so
+ * sizes that end in the same 16 bytes take the same. 0: not asked yet. */
+#define QUANTUM 16
+#define KNOWN_ALIGN 32
+#define KNOWN_BYTES 4096
+static _Atomic uint16_t known_usable[KNOWN_BYTES / QUANTUM + 1];
+
+static size_t jemalloc_usable(size_t size, size_t align)
+{
+    size_t index = (size + QUANTUM - 1) / QUANTUM, usable;
+
+    if (align != KNOWN_ALIGN || size == 0 || size > KNOWN_BYTES)
+        return nallocx(size, jemalloc_flags(align));
+    usable = trove__load_relaxed(&known_usable[index]); /* RELAXED: everybody stores the same */
+    if (usable == 0) {
+        usable = nallocx(size, jemalloc_flags(align));
+        trove__store_relaxed(&known_usable[index], (uint16_t)usable);
+    }
+    return usable;
+}
 #endif
 
 static void *default_alloc(void *context, size_t size, size_t align)
@@ -95,7 +116,8 @@ static size_t default_usable(void *context, size_t size, size_t align)
     (void)context;
 #if MAY_USE_JEMALLOC
     if (has_jemalloc()) {
-        size_t usable = nallocx(size, jemalloc_flags(align));
+        size_t usable = jemalloc_usable(size, align);
+
         return usable == 0 ? SIZE_MAX : usable; /* 0: larger than the largest class */
     }
 #endif

@@ -51,7 +51,8 @@
  *           (1). (3) Full fence, then scan for another word with the id. Later than mine: drop mine, the answer is the
  *           other. Earlier and not SEALED: drop that one. SEALED: its mover does this for it.
  *           Two inserts of one id cannot both miss the other in (3): each scans after its fence what the other wrote
- *           before its own (E3). Both drop the earlier copy, whichever that is; the one compare-and-swap decides.
+ *           before its own (E3). Both drop the earlier copy, whichever that is; the one compare-and-swap decides. The
+ *           order in which (3) reads the slots of a bucket is all the same: what it missed was put there after its fence.
  *   remove  find the word by address in scan order (a moving object moves forward), compare-and-swap it to EMPTY.
  *   home    table_home.c. An object that is away from its home bucket is brought there when there is room.
  *   grow    table_grow.c. A level is settled one grace period after `next` was published: every section that may have
@@ -98,59 +99,100 @@
 void trove__scan_begin(struct trove__scan *scan, struct trove__table *table, uint64_t hash)
 {
     /* ACQUIRE [E6 head]: pairs with RELEASE in switch_head(). */
-    scan->level = trove__load_acquire(&table->head);
-    scan->hash = hash;
-    scan->step = 0;
-    scan->slot = -1;
+    *scan = (struct trove__scan){.level = trove__load_acquire(&table->head), .hash = hash};
 }
 
-/* After the last slot of a bucket: on to the next bucket, or level. */
-static void scan_leave_bucket(struct trove__scan *scan, struct trove__bucket *bucket)
+/* After the last slot of a bucket: is there another one of the window to look into? */
+static bool goes_on(const struct trove__bucket *bucket, uint64_t hash, unsigned next_step)
 {
-    /* ACQUIRE [E4 pass]: after the slots (their loads are acquire); pairs with count_pass(). */
+    /* ACQUIRE [E4 pass]: after the slots; pairs with count_pass(). */
     uint64_t meta = trove__load_acquire(&bucket->meta);
 
-    scan->slot = -1;
-    if (++scan->step < TROVE__STEPS &&
-        (meta >> trove__pass_shift(scan->hash) & TROVE__PASS_MAX) != 0)
+    return next_step < TROVE__STEPS && (meta >> trove__pass_shift(hash) & TROVE__PASS_MAX) != 0;
+}
+
+static void scan_leave_bucket(struct trove__scan *scan, const struct trove__bucket *bucket)
+{
+    scan->is_inside = false;
+    /* ACQUIRE fence [E4 pass], [E7 moved]: meta and what follows come after the lanes. */
+    trove__fence_acquire();
+    if (goes_on(bucket, scan->hash, ++scan->step))
         return;
     /* ACQUIRE [E2 publish-level]: after the slots, never before; pairs with publish_level(). A slot that a mover emptied
-     * was loaded with acquire [E7 moved], so the level it moved to is seen here. */
+     * was read before the fence [E7 moved], so the level it moved to is seen here. */
     scan->level = trove__load_acquire(&scan->level->next);
     scan->step = 0;
 }
 
+/* The next lane of BUCKET whose word still has the tag. */
+static bool scan_lane(struct trove__scan *scan, const struct trove__bucket *bucket,
+                      uint64_t *ret_word)
+{
+    for (; scan->lanes != 0; scan->lanes &= scan->lanes - 1) {
+        const atomic_ulong *slot = trove__lane(bucket, scan->lanes);
+        /* ACQUIRE [E1 publish-entry]: pairs with trove__take_slot(). */
+        uint64_t word = trove__load_acquire(slot);
+
+        if (word >> TROVE__TAG_SHIFT != trove__tag_of(scan->hash))
+            continue;
+        scan->slot = (unsigned)(slot - bucket->slots);
+        scan->lanes &= scan->lanes - 1;
+        *ret_word = word;
+        return true;
+    }
+    return false;
+}
+
 bool trove__scan_next(struct trove__scan *scan, uint64_t *ret_word)
 {
-    uint64_t tag = trove__tag_of(scan->hash);
-
     while (scan->level != NULL) {
         struct trove__bucket *bucket = trove__bucket_at(scan->level, scan->hash, scan->step);
 
-        while (++scan->slot < TROVE__SLOTS) {
-            /* ACQUIRE [E1 publish-entry], [E7 moved]: pairs with trove__take_slot() and with trove__finish_move(). */
-            uint64_t word = trove__load_acquire(&bucket->slots[scan->slot]);
-
-            if (word >> TROVE__TAG_SHIFT == tag) {
-                *ret_word = word;
-                return true;
-            }
+        if (!scan->is_inside) {
+            scan->lanes = trove__match(bucket, trove__tag_of(scan->hash));
+            scan->is_inside = true;
         }
+        if (scan_lane(scan, bucket, ret_word))
+            return true;
         scan_leave_bucket(scan, bucket);
     }
     return false;
 }
 
+/* Every slot of BUCKET, one after the other. */
+static struct trove_object *find_strictly(const struct trove__bucket *bucket, const uint8_t *id,
+                                          uint64_t hash, enum trove_algo algo)
+{
+    for (unsigned slot = 0; slot < TROVE__SLOTS; slot++) {
+        /* ACQUIRE [E1 publish-entry], [E7 moved]: pairs with trove__take_slot() and with trove__finish_move(). */
+        uint64_t word = trove__load_acquire(&bucket->slots[slot]);
+
+        if (word >> TROVE__TAG_SHIFT == trove__tag_of(hash) &&
+            trove__id_equal(trove__object_of(word), id, algo))
+            return trove__object_of(word);
+    }
+    return NULL;
+}
+
 struct trove_object *trove__table_find_slow(struct trove__table *table, const uint8_t *id,
                                             uint64_t hash, enum trove_algo algo)
 {
-    struct trove__scan scan;
-    uint64_t word;
+    struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
 
-    trove__scan_begin(&scan, table, hash);
-    while (trove__scan_next(&scan, &word))
-        if (trove__id_equal(trove__object_of(word), id, algo))
-            return trove__object_of(word);
+    /* ACQUIRE [E2 publish-level]: after the slots, never before; pairs with publish_level(). */
+    for (; level != NULL; level = trove__load_acquire(&level->next)) {
+        struct trove__bucket *bucket;
+        unsigned step = 0;
+
+        do {
+            struct trove_object *object;
+
+            bucket = trove__bucket_at(level, hash, step);
+            object = find_strictly(bucket, id, hash, algo);
+            if (object != NULL)
+                return object;
+        } while (goes_on(bucket, hash, ++step));
+    }
     return NULL;
 }
 
@@ -246,7 +288,7 @@ static bool is_later(const struct trove__scan *scan, const struct trove__place *
         return scan->level->number > place->level->number;
     if (scan->step != place->step)
         return scan->step > place->step;
-    return scan->slot > (int)place->slot;
+    return scan->slot > place->slot;
 }
 
 /* Takes out WORD at PLACE as a duplicate: true when this call did it, and the caller owns the retirement. */
@@ -275,7 +317,7 @@ struct trove_object *trove__resolve_duplicates(struct trove__table *table, uint6
     trove__scan_begin(&scan, table, hash);
     while (trove__scan_next(&scan, &word)) {
         struct trove_object *other = trove__object_of(word);
-        struct trove__place place = {scan.level, scan.step, (unsigned)scan.slot};
+        struct trove__place place = {scan.level, scan.step, scan.slot};
 
         if (other == object || !trove__id_equal(other, object->id, table->algo))
             continue;
@@ -339,7 +381,7 @@ int trove__table_insert(struct trove__table *table, struct trove_object *object,
     do {
         struct trove__level *newest;
 
-        other = trove__table_find_slow(table, object->id, hash, table->algo);
+        other = trove__table_find(table, object->id, hash, table->algo);
         if (other != NULL) {
             *ret_other = other;
             return -EEXIST;

@@ -174,7 +174,7 @@ int trove__grow(struct trove__table *table, struct trove__level *newest, bool ma
 static bool has_newer_copy(struct trove__level *level, const struct trove_object *object,
                            uint64_t hash, enum trove_algo algo)
 {
-    struct trove__scan scan = {.hash = hash, .slot = -1};
+    struct trove__scan scan = {.hash = hash};
     uint64_t word;
 
     scan.level = trove__load_acquire(&level->next); /* [E2 publish-level] */

@@ -32,12 +32,14 @@ static inline bool trove__is_loaded(const struct trove__level *level)
     return (uint64_t)trove__load_relaxed(&level->count) * 4 > (level->mask + 1) * TROVE__SLOTS * 3;
 }
 
-/* A walk over the words with a hash's tag, in scan order over all levels. In a section. */
+/* A walk over the words with a hash's tag, in scan order over all levels, a bucket's at once (so it may miss a copy that a
+ * deduplication moves forward within a bucket; whoever must not miss it looks at DROPPED). In a section. */
 struct trove__scan {
     struct trove__level *level; /* where the walk is; NULL at its end */
     uint64_t hash;
-    unsigned step;
-    int slot;
+    unsigned step, slot;
+    bool is_inside;     /* this bucket was matched */
+    trove__lanes lanes; /* what is left of it */
 };
 void trove__scan_begin(struct trove__scan *scan, struct trove__table *table, uint64_t hash);
 bool trove__scan_next(struct trove__scan *scan, uint64_t *ret_word);
