@@ -10,6 +10,7 @@
 #include <trove/base.h>
 #include <trove/cache.h>
 #include <trove/error.h>
+#include <trove/frozen.h>
 #include <trove/git.h>
 #include <trove/hash.h>
 #include <trove/object.h>

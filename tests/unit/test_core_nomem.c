@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <trove/async.h>
+#include <trove/frozen.h>
 
 #define MANY 40
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -138,6 +139,15 @@ static void resolve_ready(unsigned first)
     trove_ready_close(ready);
 }
 
+static void freeze(void)
+{
+    struct trove_frozen *frozen = NULL;
+    struct trove_error err = {0};
+
+    expect(trove_freeze(cache, NULL, &frozen, &err), "freeze", &err);
+    trove_frozen_free(frozen);
+}
+
 /* Some of everything, over ids from FIRST on. */
 static void use(unsigned first)
 {
@@ -148,6 +158,7 @@ static void use(unsigned first)
     fetch_and_stream(first + 2 + MANY);
     put(first + 4 + MANY);
     resolve_ready(first + 5 + MANY);
+    freeze();
 }
 
 static void use_on_thread(void *context, unsigned index)
