@@ -1,7 +1,8 @@
 # trove-flags: what every target is compiled and linked with.
 add_library(trove-flags INTERFACE)
 target_include_directories(trove-flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR})
-target_compile_definitions(trove-flags INTERFACE _GNU_SOURCE $<$<BOOL:${TROVE_DEBUG}>:TROVE_DEBUG=1>)
+target_compile_definitions(trove-flags INTERFACE _GNU_SOURCE $<$<BOOL:${TROVE_DEBUG}>:TROVE_DEBUG=1>
+    $<$<BOOL:${TROVE_TRACE_POINTS}>:TROVE_TRACE_POINTS=1>)
 target_compile_options(trove-flags INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla
     $<$<BOOL:${TROVE_WERROR}>:-Werror>

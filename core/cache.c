@@ -8,6 +8,7 @@
  *           eviction or a get); tests/stress/test_cache_stress.c.
  */
 #include "core/cache_struct.h"
+#include "core/probes.h"
 #include "core/rcu.h"
 #include <errno.h>
 
@@ -62,7 +63,7 @@ struct trove_object *trove__cache_find(struct trove *cache, const struct trove_o
     struct trove_object *pinned = NULL;
 
     trove__section_enter();
-    if (trove_get(cache, id, &object) == 0)
+    if (cache->uncounted->get(cache, id, &object) == 0) /* nobody's get */
         pinned = trove_pin(object);
     trove__section_leave();
     return pinned;
@@ -119,9 +120,38 @@ static void take_back(struct trove *cache, struct trove_object *object, uint64_t
     trove__budget_unreserve(&cache->budget, bytes);
 }
 
-static bool reserve(struct trove *cache, uint64_t bytes)
+/* An object of BYTES found no room, or only past the bound. */
+static void tell_overfull(struct trove *cache, const uint8_t *id, uint64_t bytes, int status,
+                          int64_t start_ns)
 {
-    return bytes <= cache->max_cached_bytes && trove__policy_reserve(&cache->policy, bytes);
+    struct trove_span what = {.kind = TROVE_SPAN_OVERFULL, .bytes = bytes, .status = status};
+    struct trove__timed timed;
+    struct trove_oid oid = {{0}};
+
+    memcpy(oid.bytes, id, trove_oid_bytes(cache->hash.algo));
+    what.oid = &oid;
+    trove__timed_begin_at(&cache->telemetry, &timed, &what, false, start_ns);
+    trove__timed_end_at(&cache->telemetry, &timed, &what, TROVE_LATENCIES, 0);
+}
+
+static bool is_past_bound(const struct trove *cache)
+{
+    return trove__budget_live(&cache->budget) + trove__budget_deferred(&cache->budget) >
+           cache->options.max_bytes;
+}
+
+/* Room for the object ID. */
+static bool reserve(struct trove *cache, const uint8_t *id, uint64_t bytes)
+{
+    bool told = trove__is_listened(&cache->telemetry, TROVE_SPAN_OVERFULL);
+    int64_t start_ns = told ? trove_now_ns() : 0;
+    bool taken = bytes <= cache->max_cached_bytes && trove__policy_reserve(&cache->policy, bytes);
+
+    if (!taken)
+        TROVE_PROBE(overfull, cache, bytes);
+    if (told && (!taken || is_past_bound(cache)))
+        tell_overfull(cache, id, bytes, taken ? 0 : -ECACHE_OVERFULL, start_ns);
+    return taken;
 }
 
 /* The caller of insert keeps a pin of its own, so the object is outside again, and the cache's pin is not the last. */
@@ -164,7 +194,7 @@ int trove__cache_insert(struct trove *cache, struct trove_object *object,
     bool is_private;
     int r;
 
-    if (!reserve(cache, bytes))
+    if (!reserve(cache, object->id, bytes))
         return insert_overfull(cache, object, ret_cached);
     trove__object_come_inside(object);
     trove_pin(object); /* the cache's */
@@ -264,21 +294,47 @@ static int put_entered(struct trove *cache, enum trove_type type, const void *da
     *ret_added = false;
     if (r != 0)
         return r < 0 ? r : 0;
-    if (!reserve(cache, bytes))
+    if (!reserve(cache, id->bytes, bytes))
         r = -ECACHE_OVERFULL;
-    else
-        r = put_charged(cache, type, data, size, id, bytes);
+    else if ((r = put_charged(cache, type, data, size, id, bytes)) == -ECACHE_OVERFULL)
+        tell_overfull(cache, id->bytes, bytes, r, 0); /* the table has no place for it */
     if (r == -ECACHE_OVERFULL)
         trove__cache_count(cache, TROVE__COUNT_OVERFULLS, 1);
     *ret_added = r == 0;
     return r == -EEXIST ? 0 : r;
 }
 
+static int hash_and_put(struct trove *cache, enum trove_type type, const void *data, size_t size,
+                        struct trove_oid *id, bool *ret_added)
+{
+    int r = check_size(cache, size);
+
+    if (r == 0)
+        r = cache->hash.object_id(cache->hash.context, type, data, size, id);
+    return r == 0 ? put_entered(cache, type, data, size, id, ret_added) : r;
+}
+
+/* The same for one that is timed or told of. */
+static __attribute__((noinline, cold)) int put_watched(struct trove *cache, enum trove_type type,
+                                                       const void *data, size_t size,
+                                                       struct trove_oid *id, bool *ret_added,
+                                                       bool is_sampled)
+{
+    struct trove_span what = {.kind = TROVE_SPAN_PUT, .count = 1, .bytes = size};
+    struct trove__timed timed;
+
+    trove__timed_begin(&cache->telemetry, &timed, &what, is_sampled);
+    what.status = hash_and_put(cache, type, data, size, id, ret_added);
+    what.oid = what.status == 0 ? id : NULL;
+    trove__timed_end(&cache->telemetry, &timed, &what, TROVE_LATENCY_PUT);
+    return what.status;
+}
+
 int trove_put(struct trove *cache, enum trove_type type, const void *data, size_t size,
               struct trove_oid *ret_id, bool *ret_added)
 {
     struct trove_oid id = {{0}};
-    bool added = false;
+    bool added = false, is_sampled;
     int r;
 
     if (type < TROVE_COMMIT || type > TROVE_TAG)
@@ -286,11 +342,12 @@ int trove_put(struct trove *cache, enum trove_type type, const void *data, size_
     r = trove__cache_enter(cache);
     if (r < 0)
         return r;
-    r = check_size(cache, size);
-    if (r == 0)
-        r = cache->hash.object_id(cache->hash.context, type, data, size, &id);
-    if (r == 0)
-        r = put_entered(cache, type, data, size, &id, &added);
+    is_sampled = trove__sample();
+    if (is_sampled || trove__is_listened(&cache->telemetry, TROVE_SPAN_PUT))
+        r = put_watched(cache, type, data, size, &id, &added, is_sampled);
+    else
+        r = hash_and_put(cache, type, data, size, &id, &added);
+    TROVE_PROBE(put, cache, size, r, added);
     trove__cache_leave(cache);
     if (r < 0)
         return r;
@@ -345,6 +402,14 @@ static void stats_of_memory(struct trove *cache, struct trove_stats *stats)
     stats->pinned_bytes = trove__load_relaxed(&cache->ledger->outside_bytes); /* RELAXED: a sum */
 }
 
+static void stats_of_reads(const struct trove__counters *c, struct trove_stats *stats)
+{
+    stats->has_calls = trove__counters_sum(c, TROVE__COUNT_HAS_CALLS);
+    stats->has_found = trove__counters_sum(c, TROVE__COUNT_HAS_FOUND);
+    stats->get_calls = trove__counters_sum(c, TROVE__COUNT_GET_CALLS);
+    stats->get_found = trove__counters_sum(c, TROVE__COUNT_GET_FOUND);
+}
+
 void trove_stats(struct trove *cache, struct trove_stats *ret_stats)
 {
     const struct trove__counters *c = &cache->counters;
@@ -366,8 +431,30 @@ void trove_stats(struct trove *cache, struct trove_stats *ret_stats)
         .failed = trove__counters_sum(c, TROVE__COUNT_FAILED),
         .flights_now = trove__counters_gauge(c, TROVE__COUNT_FLIGHTS_NOW),
     };
+    stats_of_reads(c, ret_stats);
     stats_of_memory(cache, ret_stats);
     trove__holdup_look(&cache->reclaim.holdup, &ret_stats->holdup);
+}
+
+struct trove__telemetry *trove__cache_telemetry(struct trove *cache)
+{
+    return &cache->telemetry;
+}
+
+int trove_subscribe(struct trove *cache, const struct trove_subscriber *subscriber,
+                    unsigned *ret_number)
+{
+    return trove__telemetry_subscribe(&cache->telemetry, subscriber, ret_number);
+}
+
+int trove_unsubscribe(struct trove *cache, unsigned number, const struct trove_until *until)
+{
+    return trove__telemetry_unsubscribe(&cache->telemetry, number, until);
+}
+
+void trove_latency(struct trove *cache, enum trove_latency_of of, struct trove_latency *ret_latency)
+{
+    trove__latency_sum(&cache->telemetry, of, ret_latency);
 }
 
 /* --- for the half that brings what is missing --------------------------------------------------------------------- */

@@ -9,7 +9,8 @@
 #include "core/counters.h"
 #include <trove/cache.h>
 
-struct trove__flights; /* core/unit.c: the half for what is missing; owned by the cache */
+struct trove__telemetry; /* core/telemetry.h */
+struct trove__flights;   /* core/unit.c: the half for what is missing; owned by the cache */
 
 enum trove__insert {
     TROVE__INSERTED, /* now cached */
@@ -34,6 +35,9 @@ int trove__cache_draft(struct trove *cache, enum trove_type type, uint64_t size,
  * can wait for the last of them. enter: 0, or -ECANCELED after shutdown (then no leave). Wait-free. */
 int trove__cache_enter(struct trove *cache);
 void trove__cache_leave(struct trove *cache);
+
+/* What the cache tells of itself. */
+struct trove__telemetry *trove__cache_telemetry(struct trove *cache);
 
 /* Adds N to a counter of the cache's statistics; (uint64_t)-1 takes one off a gauge. Wait-free. */
 void trove__cache_count(struct trove *cache, enum trove__counter which, uint64_t n);

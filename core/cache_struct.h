@@ -9,6 +9,7 @@
 #include "core/policy.h"
 #include "core/reader.h"
 #include "core/table_find.h"
+#include "core/telemetry.h"
 
 struct trove {
     /* READ-MOSTLY: all that has and get read, first */
@@ -31,6 +32,8 @@ struct trove {
         _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_long callers;
     } inside[TROVE__COUNTER_STRIPES];
     struct trove__counters counters;
+    struct trove__telemetry telemetry;
+    const struct trove__reader *uncounted; /* what `reader` counts the calls of, if it does */
 };
 
 #endif

@@ -35,6 +35,11 @@ enum trove__counter {
     TROVE__COUNT_OVERFULLS,
     TROVE__COUNT_OBJECTS,      /* gauge */
     TROVE__COUNT_OBJECT_BYTES, /* gauge */
+    /* what is read, if it is to be counted */
+    TROVE__COUNT_HAS_CALLS,
+    TROVE__COUNT_HAS_FOUND,
+    TROVE__COUNT_GET_CALLS,
+    TROVE__COUNT_GET_FOUND,
     TROVE__COUNTERS,
 };
 

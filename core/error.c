@@ -58,6 +58,7 @@ int trove_error_set(struct trove_error *err, int code, const char *format, ...)
     if (err == NULL)
         return code;
     err->code = code;
+    err->tag = 0;
     va_start(args, format);
     vsnprintf(err->message, sizeof(err->message), format, args);
     va_end(args);

@@ -19,6 +19,7 @@
 #include "core/failure.h"
 #include "core/futex.h"
 #include "core/memory.h"
+#include "core/probes.h"
 #include "core/request.h"
 #include "core/unit.h"
 #include "core/until.h"
@@ -146,11 +147,31 @@ static bool fails_all(const struct trove_fetch *fetch, int status)
     }
 }
 
+static void begin_span(struct trove *cache, struct trove_fetch *fetch)
+{
+    const struct trove_span what = {.kind = TROVE_SPAN_FETCH, .count = fetch->want_count};
+
+    TROVE_PROBE(fetch_start, cache, fetch->want_count);
+    trove__timed_begin_at(trove__cache_telemetry(cache), &fetch->timed, &what, true, 0);
+}
+
+static void end_span(struct trove_fetch *fetch, int status, const struct trove_fetch_result *result)
+{
+    struct trove__telemetry *telemetry = trove__unit_telemetry(fetch->unit);
+    const struct trove_span what = {
+        .kind = TROVE_SPAN_FETCH, .status = status, .count = result->objects};
+
+    TROVE_PROBE(fetch_done, fetch->unit->cache, result->objects, status);
+    if (telemetry != NULL)
+        trove__timed_end_at(telemetry, &fetch->timed, &what, TROVE_LATENCY_FETCH, 0);
+}
+
 void trove__fetch_end(struct trove_fetch *fetch, int status, const char *message,
                       const struct trove_fetch_result *result)
 {
     struct trove__gather_node *parked;
 
+    end_span(fetch, status, result); /* before anybody hears of it */
     fetch->status = status;
     fetch->fails_all = fails_all(fetch, status);
     fetch->result = *result;
@@ -292,8 +313,10 @@ int trove_fetch_start(struct trove *cache, const struct trove_fetch_options *opt
 
     if (r == 0) {
         r = fetch_create(cache, options, until, ret_fetch);
-        if (r == 0)
+        if (r == 0) {
+            begin_span(cache, *ret_fetch);
             trove__gather_push_fetch((*ret_fetch)->unit, trove__fetch_ref(*ret_fetch));
+        }
         trove__cache_leave(cache);
     }
     return r == 0 ? 0 : trove_error_set(err, r, "cannot start a fetch: %s", trove_strerror(r));

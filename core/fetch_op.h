@@ -6,6 +6,7 @@
 #define TROVE_CORE_FETCH_OP_H
 
 #include "core/flight.h"
+#include "core/telemetry.h"
 
 enum trove__fetch_phase { TROVE__FETCH_QUEUED, TROVE__FETCH_RUNNING, TROVE__FETCH_DONE };
 
@@ -23,6 +24,7 @@ struct trove_fetch {
     _Atomic(struct trove__gather_node *) parked; /* what waits for its objects */
     struct trove_fetch *next;                    /* in the queue of fetches */
     int64_t queued_ns;                           /* when a fetch thread put it there */
+    struct trove__timed timed;                   /* from its start */
     struct trove__fetcher *runner;               /* under the graph lock */
     /* Written before `done` is terminal. */
     int status;

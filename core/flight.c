@@ -34,6 +34,7 @@
 #include "core/flight.h"
 #include "core/failure.h"
 #include "core/stream.h"
+#include "core/telemetry.h"
 #include "core/unit.h"
 #include "core/until.h"
 #include <limits.h>
@@ -84,6 +85,9 @@ int trove__flight_create(struct trove__unit *unit, const struct trove_want *want
     flight->object = NULL;
     flight->failure = NULL;
     flight->within = NULL;
+    flight->span = trove__span_current();
+    flight->tag = trove__leader_tag(trove__cache_telemetry(unit->cache));
+    trove__store_relaxed(&flight->sent_ns, 0);
     flight->owner = NULL;
     flight->undelivered = NULL;
     flight->own_node = (struct trove__gather_node){.flight = flight};
@@ -211,8 +215,10 @@ bool trove__flight_send(struct trove__unit *unit, struct trove__flight *flight)
         next = waiters_of(state) == 0 ? TROVE__FLIGHT_DROPPED : TROVE__FLIGHT_SENT;
         /* ACQ_REL [E5 state]: pairs with the other CASes on `state`. */
     } while (!trove__cas_acq_rel(&flight->state, &state, with_phase(state, next)));
-    if (next == TROVE__FLIGHT_SENT)
+    if (next == TROVE__FLIGHT_SENT) {
+        trove__store_relaxed(&flight->sent_ns, trove_now_ns()); /* RELAXED: for the telemetry */
         return true;
+    }
     trove__flight_remove(unit, flight);
     /* ACQ_REL [E2 nodes]: nobody waits, so these nodes were abandoned; delivering frees them. */
     trove__stream_deliver(unit, trove__exchange_acq_rel(&flight->nodes, TROVE__NODES_CLOSED),
@@ -247,6 +253,7 @@ bool trove__flight_complete(struct trove__unit *unit, struct trove__flight *flig
     flight->status = status;
     flight->object = object;
     flight->uncached = uncached;
+    flight->done_ns = trove_now_ns();
     flight->failure = trove__failure_ref(failure);
     trove__flight_remove(unit, flight); /* before the word (I4) */
     /* ACQ_REL [E1 result]: hands over the result. Pairs with trove__flight_is_done(). */

@@ -56,10 +56,13 @@ struct trove__flight {
     uint32_t index;        /* in the pool, from 1; never changes */
     enum trove_type type;
     const struct trove_fetch *within; /* its leader's; to be compared only, as it may be gone */
+    uint64_t span, tag;  /* its leader's: the span it began in, and what errors carry */
+    atomic_long sent_ns; /* when its request began; 0: it is in none */
 
     /* The result: written by the thread that decided, before `word` is terminal. */
     int status;
     bool uncached;
+    int64_t done_ns;                /* when it was decided */
     struct trove_object *object;    /* pinned */
     struct trove__failure *failure; /* referenced; may be NULL also when status is not 0 */
 

@@ -215,7 +215,7 @@ static int init_contents(struct trove *cache)
         host_unlinked, host_reserve, host_unreserve, host_wake, cache,
     };
     int r = trove__policy_init(&cache->policy, &cache->options, &cache->budget, &cache->reclaim,
-                               &cache->table, &cache->counters);
+                               &cache->table, &cache->counters, &cache->telemetry);
 
     if (r < 0)
         return r;
@@ -240,7 +240,13 @@ static void init_parts(struct trove *cache, const struct trove_options *options)
     cache->options = *options;
     cache->hash = *options->hash;
     cache->options.hash = &cache->hash;
-    cache->reader = *trove__reader_nth(cache->hash.algo, 0);
+    cache->uncounted = trove__reader_nth(cache->hash.algo, 0);
+    cache->reader = *cache->uncounted;
+    if (options->count_reads) {
+        cache->reader = trove__reader_counted;
+        cache->reader.hash = cache->uncounted->hash;
+    }
+    trove__telemetry_init(&cache->telemetry, options);
     cache->max_cached_bytes = max_cached_of(options);
     trove__counters_init(&cache->counters);
     trove__budget_init(&cache->budget, options->max_bytes, deferred_max_of(options),
@@ -288,6 +294,7 @@ fail_budget:
 
 static void free_cache(struct trove *cache)
 {
+    trove__telemetry_deinit(&cache->telemetry);
     trove__sized_free(cache, sizeof(*cache), _Alignof(struct trove));
 }
 

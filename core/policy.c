@@ -44,6 +44,7 @@
  */
 #include "core/policy.h"
 #include "core/memory.h"
+#include "core/probes.h"
 #include "core/rcu.h"
 #include "core/shared_budget.h"
 #include <errno.h>
@@ -80,7 +81,8 @@ static int make_queues(struct trove__policy *policy)
 
 int trove__policy_init(struct trove__policy *policy, const struct trove_options *options,
                        struct trove__budget *budget, struct trove__reclaim *reclaim,
-                       struct trove__table *table, struct trove__counters *counters)
+                       struct trove__table *table, struct trove__counters *counters,
+                       struct trove__telemetry *telemetry)
 {
     int r;
 
@@ -88,6 +90,7 @@ int trove__policy_init(struct trove__policy *policy, const struct trove_options 
     policy->reclaim = reclaim;
     policy->table = table;
     policy->counters = counters;
+    policy->telemetry = telemetry;
     policy->shared = options->budget;
     policy->overfull = options->overfull;
     policy->callback = options->overfull_callback;
@@ -210,6 +213,17 @@ static void put_back(struct trove__policy *policy, struct trove_object *object)
 
 /* --- the hand ----------------------------------------------------------------------------------------------------- */
 
+/* What a hand has evicted. */
+struct gone {
+    uint64_t objects, bytes;
+};
+
+static void add_gone(struct gone *gone, uint64_t bytes)
+{
+    gone->objects += bytes > 0;
+    gone->bytes += bytes;
+}
+
 /* Takes OBJECT, whose cell the caller holds, out of the table. DEFERRED: its bytes are taken there. Returns the bytes that
  * are gone by this. */
 static uint64_t take_out(struct trove__policy *policy, struct trove_object *object, bool deferred)
@@ -256,17 +270,17 @@ static bool may_defer(struct trove__policy *policy)
 
 /* 0, or -EBUSY: there is no room in `deferred`, OBJECT stays, in FROM. Adds what is gone to *GONE. */
 static int evict(struct trove__policy *policy, struct trove__queue *from,
-                 struct trove_object *object, uint64_t *gone)
+                 struct trove_object *object, struct gone *gone)
 {
     if (trove__budget_defer(policy->budget, bytes_of(object))) {
-        *gone += take_out(policy, object, true);
+        add_gone(gone, take_out(policy, object, true));
         return 0;
     }
     trove__store_relaxed(&policy->wanted_room, bytes_of(object)); /* RELAXED: see may_defer() */
     if (enqueue(from, object) == 0)
         return -EBUSY;
-    *gone += take_out(policy, object,
-                      false); /* no segment to keep it in; it stays live until it is free */
+    /* No segment to keep it in; it stays live until it is free. */
+    add_gone(gone, take_out(policy, object, false));
     return 0;
 }
 
@@ -294,7 +308,8 @@ static struct trove__queue *choose_queue(struct trove__policy *policy, uint64_t 
 }
 
 /* Looks at one candidate. 0; -ENOENT: there is none; -EBUSY: nothing more can be evicted now. Adds what is gone to *GONE. */
-static int hand_step(struct trove__policy *policy, uint64_t coming, bool may_spare, uint64_t *gone)
+static int hand_step(struct trove__policy *policy, uint64_t coming, bool may_spare,
+                     struct gone *gone)
 {
     struct trove__queue *queue = choose_queue(policy, coming);
     struct trove_object *object;
@@ -327,17 +342,15 @@ static struct trove__policy *whose(struct trove__policy *policy, uint64_t bytes,
 
 /* hand_step() where it helps a put into POLICY, of COMING bytes of which PIECE did not fit. */
 static int make_room(struct trove__policy *policy, uint64_t coming, uint64_t piece, uint64_t leave,
-                     bool may_spare)
+                     bool may_spare, struct gone *gone)
 {
     struct trove__policy *from = whose(policy, piece, leave);
-    uint64_t gone = 0;
-
-    return hand_step(from, from == policy ? coming : 0, may_spare, &gone);
+    return hand_step(from, from == policy ? coming : 0, may_spare, gone);
 }
 
 /* Takes BYTES piece by piece, evicting while a piece does not fit, so that what one hand frees is not another's at once.
  * All or nothing. In a section. */
-static bool evict_for(struct trove__policy *policy, uint64_t bytes)
+static bool evict_for(struct trove__policy *policy, uint64_t bytes, struct gone *gone)
 {
     uint64_t limit = CANDIDATES + bytes / BYTES_PER_CANDIDATE, spared = limit / 4 * 3;
     uint64_t taken = 0, looked = 0;
@@ -350,7 +363,8 @@ static bool evict_for(struct trove__policy *policy, uint64_t bytes)
 
         if (trove__budget_reserve_leaving(policy->budget, piece, leave))
             taken += piece;
-        else if (looked == limit || make_room(policy, bytes, piece, leave, looked++ < spared) < 0)
+        else if (looked == limit ||
+                 make_room(policy, bytes, piece, leave, looked++ < spared, gone) < 0)
             break;
     }
     if (taken == bytes)
@@ -361,13 +375,39 @@ static bool evict_for(struct trove__policy *policy, uint64_t bytes)
 
 /* --- the calls ---------------------------------------------------------------------------------------------------- */
 
+/* Making room begins, outside sections: it is told of, and timed now and then. */
+static void begin_span(struct trove__policy *policy, struct trove__timed *timed)
+{
+    const struct trove_span what = {.kind = TROVE_SPAN_EVICT};
+    bool is_sampled = trove__sample();
+
+    timed->start_ns = 0;
+    if (is_sampled || trove__is_listened(policy->telemetry, what.kind))
+        trove__timed_begin(policy->telemetry, timed, &what, is_sampled);
+}
+
+static void end_span(struct trove__policy *policy, struct trove__timed *timed,
+                     const struct gone *gone, int status)
+{
+    const struct trove_span what = {
+        .kind = TROVE_SPAN_EVICT, .status = status, .count = gone->objects, .bytes = gone->bytes};
+
+    if (timed->start_ns != 0)
+        trove__timed_end(policy->telemetry, timed, &what, TROVE_LATENCY_EVICT);
+    TROVE_PROBE(evict, policy, gone->objects, gone->bytes);
+}
+
 static bool reserve_evicting(struct trove__policy *policy, uint64_t bytes)
 {
+    struct trove__timed timed;
+    struct gone gone = {0};
     bool taken;
 
+    begin_span(policy, &timed);
     trove__section_enter();
-    taken = evict_for(policy, bytes);
+    taken = evict_for(policy, bytes, &gone);
     trove__section_leave();
+    end_span(policy, &timed, &gone, taken ? 0 : -ENOSPC);
     return taken;
 }
 
@@ -417,7 +457,8 @@ bool trove__policy_reserve_level(struct trove__policy *policy, uint64_t bytes, b
     }
     /* Not while what would have to go has no room in `deferred`: a half of the way helps nobody. */
     return may_evict && mode_of(policy) == TROVE_OVERFULL_EVICT &&
-           bytes <= trove__budget_deferred_room(policy->budget) && evict_for(policy, bytes);
+           bytes <= trove__budget_deferred_room(policy->budget) &&
+           evict_for(policy, bytes, &(struct gone){0}); /* in a section: nobody can be told */
 }
 
 void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object)
@@ -443,24 +484,25 @@ bool trove__policy_displace(struct trove__policy *policy, uint64_t hash)
 
 /* Some candidates, of which LOOKED were before and LIMIT are all. In a section. */
 static int shrink_slice(struct trove__policy *policy, uint64_t bytes, uint64_t *looked,
-                        uint64_t limit, uint64_t *gone)
+                        uint64_t limit, struct gone *gone)
 {
     int r = 0;
 
-    for (unsigned i = 0; r == 0 && i < CANDIDATES && *gone < bytes && *looked < limit; i++)
+    for (unsigned i = 0; r == 0 && i < CANDIDATES && gone->bytes < bytes && *looked < limit; i++)
         r = hand_step(policy, 0, (*looked)++ < limit / 4 * 3, gone);
     return *looked == limit ? -EBUSY : r;
 }
 
-static uint64_t shrink_queues(struct trove__policy *policy, uint64_t bytes)
+static struct gone shrink_queues(struct trove__policy *policy, uint64_t bytes)
 {
     /* An object is spared at most as often as its hint counts, unless readers use it meanwhile. */
     uint64_t limit =
         CANDIDATES + trove__table_entries_hint(policy->table) * (TROVE__HINT_MAX + 1) * 2;
-    uint64_t looked = 0, gone = 0;
+    struct gone gone = {0};
+    uint64_t looked = 0;
     int r = 0;
 
-    while (r == 0 && gone < bytes) {
+    while (r == 0 && gone.bytes < bytes) {
         trove__section_enter();
         r = shrink_slice(policy, bytes, &looked, limit, &gone);
         trove__section_leave();
@@ -470,7 +512,8 @@ static uint64_t shrink_queues(struct trove__policy *policy, uint64_t bytes)
 
 struct shrinking {
     struct trove__policy *policy;
-    uint64_t bytes, gone;
+    uint64_t bytes;
+    struct gone gone;
     unsigned char hint; /* what was used more stays for now */
 };
 
@@ -479,22 +522,22 @@ static void shrink_by(void *context, struct trove_object *object)
     struct shrinking *shrinking = context;
     struct trove__policy *policy = shrinking->policy;
 
-    if (shrinking->gone >= shrinking->bytes ||
+    if (shrinking->gone.bytes >= shrinking->bytes ||
         trove__load_relaxed(&object->hint) > shrinking->hint || /* RELAXED: a hint */
         trove__table_remove(policy->table, object, trove__table_hash(policy->table, object->id)) !=
             0)
         return;
-    shrinking->gone += bytes_of(object);
+    add_gone(&shrinking->gone, bytes_of(object));
     count(policy, TROVE__COUNT_EVICTIONS, 1);
     trove__policy_unlinked(policy, object);
 }
 
 /* Where there are no queues: what was used least, in the order of the table. */
-static uint64_t shrink_table(struct trove__policy *policy, uint64_t bytes)
+static struct gone shrink_table(struct trove__policy *policy, uint64_t bytes)
 {
     struct shrinking shrinking = {.policy = policy, .bytes = bytes};
 
-    for (; shrinking.gone < bytes && shrinking.hint <= TROVE__HINT_MAX; shrinking.hint++) {
+    for (; shrinking.gone.bytes < bytes && shrinking.hint <= TROVE__HINT_MAX; shrinking.hint++) {
         trove__section_enter();
         trove__table_each(policy->table, shrink_by, &shrinking);
         trove__section_leave();
@@ -504,7 +547,13 @@ static uint64_t shrink_table(struct trove__policy *policy, uint64_t bytes)
 
 uint64_t trove__policy_shrink(struct trove__policy *policy, uint64_t bytes)
 {
-    return policy->evicts ? shrink_queues(policy, bytes) : shrink_table(policy, bytes);
+    struct trove__timed timed;
+    struct gone gone;
+
+    begin_span(policy, &timed);
+    gone = policy->evicts ? shrink_queues(policy, bytes) : shrink_table(policy, bytes);
+    end_span(policy, &timed, &gone, 0);
+    return gone.bytes;
 }
 
 /* No cell for OBJECT: takes it out again. 0: somebody else did, or is moving it. */

@@ -12,6 +12,7 @@
 #include "core/ghosts.h"
 #include "core/queue.h"
 #include "core/table.h"
+#include "core/telemetry.h"
 #include <trove/cache.h>
 
 #define TROVE__HINT_MAX 3 /* readers count uses up to here */
@@ -22,6 +23,7 @@ struct trove__policy {
     struct trove__reclaim *reclaim;
     struct trove__table *table;
     struct trove__counters *counters;
+    struct trove__telemetry *telemetry;
     struct trove_budget *shared; /* NULL: none */
     enum trove_overfull overfull;
     trove_overfull_fn callback;
@@ -43,7 +45,8 @@ uint64_t trove__policy_fixed_bytes(uint64_t max_bytes);
 /* 0, -ENOMEM. The table is set up afterwards, and only its address is taken here. */
 int trove__policy_init(struct trove__policy *policy, const struct trove_options *options,
                        struct trove__budget *budget, struct trove__reclaim *reclaim,
-                       struct trove__table *table, struct trove__counters *counters);
+                       struct trove__table *table, struct trove__counters *counters,
+                       struct trove__telemetry *telemetry);
 /* After the reclaimer has stopped and the table's objects are gone. */
 /* Before reclamation ends: retires what was unlinked while it had a cell. No caller is left that inserts. */
 void trove__policy_give_up(struct trove__policy *policy);

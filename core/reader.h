@@ -26,6 +26,9 @@ extern const struct trove__reader trove__reader_avx2[2];
 extern const struct trove__reader trove__reader_avx512[2];
 #define TROVE__READERS_MAX 4
 
+/* Counts, times and tells of what cache->uncounted then does: count_reads. */
+extern const struct trove__reader trove__reader_counted;
+
 /* Of those that this machine can run, the N-th, the best first; NULL past the last. There is always one. */
 const struct trove__reader *trove__reader_nth(enum trove_algo algo, unsigned n);
 

@@ -38,6 +38,7 @@
 #include "core/reclaim.h"
 #include "core/futex.h"
 #include "core/memory.h"
+#include "core/probes.h"
 #include "core/rcu.h"
 #include "core/until.h"
 #include <signal.h>
@@ -152,9 +153,11 @@ static void free_memory(struct trove__reclaim *reclaim)
 
 void trove__reclaim_wait(struct trove__reclaim *reclaim)
 {
+    TROVE_PROBE(grace_start, reclaim);
     trove__holdup_begin(&reclaim->holdup, trove_now_ns());
     trove__grace_period();
     trove__holdup_end(&reclaim->holdup, trove_now_ns());
+    TROVE_PROBE(grace_done, reclaim);
 }
 
 static void grace_and_free(struct trove__reclaim *reclaim)

@@ -15,7 +15,9 @@
 #include "core/cycle.h"
 #include "core/failure.h"
 #include "core/fetch_op.h"
+#include "core/probes.h"
 #include "core/sink.h"
+#include "core/telemetry.h"
 #include "core/unit.h"
 #include "core/until.h"
 #include <errno.h>
@@ -64,10 +66,9 @@ void trove__request_fail_nodes(struct trove__unit *unit, struct trove__gather_no
     }
 }
 
-/* Runs the source. 0: done, what was not given is absent; otherwise *ERR says more. */
-static int run_source(struct trove__unit *unit, struct trove__fetcher *fetcher,
-                      const struct trove_request *request, struct trove_sink *sink,
-                      struct trove_error *err)
+static int call_source(struct trove__unit *unit, struct trove__fetcher *fetcher,
+                       const struct trove_request *request, struct trove_sink *sink,
+                       struct trove_error *err)
 {
     int r = trove__until_check(&request->until);
 
@@ -89,6 +90,26 @@ static int run_source(struct trove__unit *unit, struct trove__fetcher *fetcher,
     if (r < 0)
         trove_error_set(err, r, "cannot take what was fetched: %s", trove_strerror(r));
     return r;
+}
+
+/* Runs the source, for the span PARENT. 0: done, what was not given is absent; otherwise *ERR says more. */
+static int run_source(struct trove__unit *unit, struct trove__fetcher *fetcher,
+                      const struct trove_request *request, struct trove_sink *sink, uint64_t parent,
+                      struct trove_error *err)
+{
+    struct trove__telemetry *telemetry = trove__cache_telemetry(unit->cache);
+    struct trove_span what = {
+        .kind = TROVE_SPAN_REQUEST, .count = request->want_count, .parent = parent};
+    struct trove__timed timed;
+
+    TROVE_PROBE(request_start, unit->cache, request->want_count, (int)request->by_id);
+    trove__timed_begin(telemetry, &timed, &what, true);
+    sink->span = timed.id;
+    what.status = call_source(unit, fetcher, request, sink, err);
+    what.bytes = trove__load_relaxed(&sink->bytes); /* RELAXED: the source has returned */
+    trove__timed_end(telemetry, &timed, &what, TROVE_LATENCY_REQUEST);
+    TROVE_PROBE(request_done, unit->cache, request->want_count, what.bytes, what.status);
+    return what.status;
 }
 
 /* Decides what is left of FLIGHTS after a request that ended with R. */
@@ -121,7 +142,7 @@ void trove__request_run_ids(struct trove__unit *unit, struct trove__fetcher *fet
     request.until = (struct trove_until){TROVE_NO_DEADLINE, unit->token};
     trove__cycle_own_flights(flights, count, fetcher);
     trove__sink_init(&sink, unit, fetcher, &request.until);
-    r = run_source(unit, fetcher, &request, &sink, &err);
+    r = run_source(unit, fetcher, &request, &sink, flights[0]->span, &err);
     settle(unit, flights, count, r, &err);
     trove__sink_deinit(&sink);
     trove__cycle_own_flights(flights, count, NULL);
@@ -145,7 +166,7 @@ void trove__request_run_fetch(struct trove__unit *unit, struct trove__fetcher *f
 
     trove__cycle_own_fetch(fetch, fetcher);
     trove__sink_init(&sink, unit, fetcher, &request.until);
-    r = run_source(unit, fetcher, &request, &sink, &err);
+    r = run_source(unit, fetcher, &request, &sink, fetch->timed.id, &err);
     result = (struct trove_fetch_result){
         /* RELAXED both: the source has returned, and its threads with it. */
         .objects = trove__load_relaxed(&sink.objects),

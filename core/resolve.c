@@ -19,7 +19,9 @@
 #include "core/cycle.h"
 #include "core/failure.h"
 #include "core/memory.h"
+#include "core/probes.h"
 #include "core/request.h"
+#include "core/resolve_span.h"
 #include "core/stream.h"
 #include "core/unit.h"
 #include "core/until.h"
@@ -100,10 +102,10 @@ static int wait_nested(struct trove__fetcher *self, struct trove__unit *unit,
     }
 }
 
-/* Waits for TICKET's flight and turns it into *RET; gives the ticket back. */
+/* Waits for TICKET's flight and turns it into *RET; gives the ticket back, and the parts of its time. */
 static void await(struct trove__unit *unit, struct trove__ticket *ticket,
                   const struct trove_until *until, struct trove_result *ret,
-                  struct trove_error *err)
+                  struct trove__parts *ret_parts, struct trove_error *err)
 {
     struct trove__fetcher *self = trove__fetcher_self();
     struct trove__flight *flight = ticket->flight;
@@ -117,13 +119,16 @@ static void await(struct trove__unit *unit, struct trove__ticket *ticket,
         trove__flight_result(flight, ticket->how, ret);
         trove__error_of(ret->status, flight->failure, err);
     }
+    if (ret->status < 0 && err != NULL)
+        err->tag = flight->tag;
+    *ret_parts = trove__parts_of(flight);
     trove__flight_leave(flight);
     trove__flight_unref(unit, flight);
 }
 
 static void resolve_one(struct trove__unit *unit, const struct trove_want *want,
                         const struct trove_until *until, struct trove_result *ret,
-                        struct trove_error *err)
+                        struct trove__parts *ret_parts, struct trove_error *err)
 {
     struct trove__ticket ticket = {0};
     int r = admit_wait(unit, want, until, &ticket);
@@ -134,7 +139,7 @@ static void resolve_one(struct trove__unit *unit, const struct trove_want *want,
     } else if (ticket.object != NULL) {
         *ret = (struct trove_result){.how = TROVE_HIT, .object = ticket.object};
     } else {
-        await(unit, &ticket, until, ret, err);
+        await(unit, &ticket, until, ret, ret_parts, err);
     }
     trove__unit_count_answer(unit, ret);
 }
@@ -149,26 +154,56 @@ static int enter(struct trove *cache, struct trove_error *err)
     return r < 0 ? trove_error_set(err, r, "the cache is shut down") : 0;
 }
 
+/* What is missing begins to be waited for, by this thread. */
+static void begin_span(struct trove *cache, const struct trove_oid *id, struct trove__timed *timed)
+{
+    const struct trove_span what = {.kind = TROVE_SPAN_RESOLVE, .oid = id, .count = 1};
+
+    trove__timed_begin(trove__cache_telemetry(cache), timed, &what, true);
+}
+
+static void end_span(struct trove *cache, struct trove__timed *timed, const struct trove_oid *id,
+                     const struct trove_result *result, const struct trove__parts *parts)
+{
+    if (timed->id != 0)
+        trove__span_set_current(timed->outer);
+    trove__resolve_span_end(trove__cache_telemetry(cache), timed, id, result, parts, 0);
+}
+
+static void resolve_miss(struct trove *cache, const struct trove_want *want,
+                         const struct trove_until *until, struct trove_result *ret,
+                         struct trove_error *err)
+{
+    struct trove__parts parts = {0};
+    struct trove__timed timed;
+    struct trove__unit *unit;
+    int r;
+
+    begin_span(cache, &want->id, &timed);
+    r = trove__unit_get(cache, &unit);
+    if (r == 0) {
+        resolve_one(unit, want, until, ret, &parts, err);
+        trove__unit_unref(unit);
+    } else {
+        ret->status = trove_error_set(err, r, "cannot start to fetch: %s", trove_strerror(r));
+    }
+    end_span(cache, &timed, &want->id, ret, &parts);
+}
+
 int trove_resolve(struct trove *cache, const struct trove_oid *id, enum trove_type type,
                   const struct trove_until *until, struct trove_result *ret,
                   struct trove_error *err)
 {
     struct trove_want want = {.id = *id, .type = type};
-    struct trove__unit *unit;
     int r = enter(cache, err);
 
     *ret = (struct trove_result){.status = r};
     if (r < 0)
         return r;
-    if (!trove__admit_hit(cache, id, ret)) {
-        r = trove__unit_get(cache, &unit);
-        if (r == 0) {
-            resolve_one(unit, &want, until, ret, err);
-            trove__unit_unref(unit);
-        } else {
-            ret->status = trove_error_set(err, r, "cannot start to fetch: %s", trove_strerror(r));
-        }
-    }
+    TROVE_PROBE(resolve_start, cache, id->bytes, (int)type);
+    if (!trove__admit_hit(cache, id, ret))
+        resolve_miss(cache, &want, until, ret, err);
+    TROVE_PROBE(resolve_done, cache, id->bytes, ret->status, (int)ret->how);
     trove__cache_leave(cache);
     return ret->status;
 }
@@ -246,36 +281,63 @@ static int resolve_stream(struct trove__unit *unit, const struct trove_until *un
     return r;
 }
 
+/* One id of resolve_nested(). */
+struct nested {
+    struct trove__ticket ticket;
+    struct trove__timed timed;
+};
+
+static void admit_nested(struct trove__unit *unit, struct trove__admission *admission,
+                         const struct trove_want *want, struct nested *nested,
+                         struct trove_result *ret)
+{
+    int r;
+
+    begin_span(unit->cache, &want->id, &nested->timed);
+    r = trove__admit(unit, admission, want, &nested->ticket);
+    *ret = (struct trove_result){.status = r, .how = TROVE_HIT, .object = nested->ticket.object};
+    if (nested->timed.id != 0)
+        trove__span_set_current(nested->timed.outer);
+}
+
+static void await_nested(struct trove__unit *unit, const struct trove_want *want,
+                         struct nested *nested, const struct trove_until *until,
+                         struct trove_result *ret, struct trove_error *err)
+{
+    struct trove__parts parts = {0};
+
+    if (nested->ticket.flight != NULL)
+        await(unit, &nested->ticket, until, ret, &parts, err);
+    else
+        trove__error_of(ret->status, NULL, err);
+    trove__unit_count_answer(unit, ret);
+    trove__resolve_span_end(trove__cache_telemetry(unit->cache), &nested->timed, &want->id, ret,
+                            &parts, 0);
+}
+
 /* The same on a fetch thread: all are admitted and pushed before it waits for the first. */
 static int resolve_nested(struct trove__unit *unit, const struct trove_until *until,
                           const struct misses *misses, struct trove_result *results,
                           struct trove_error *err)
 {
     struct trove__admission admission = {.lane = TROVE__INTERACTIVE};
-    struct trove__ticket *tickets = trove__calloc(misses->count, sizeof(*tickets));
+    struct nested *nested = trove__calloc(misses->count, sizeof(*nested));
     struct trove_error one;
     bool failed = false;
-    int r;
 
-    if (tickets == NULL)
+    if (nested == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < misses->count; i++) {
-        r = trove__admit(unit, &admission, &misses->wants[i], &tickets[i]);
-        results[misses->tags[i]] =
-            (struct trove_result){.status = r, .how = TROVE_HIT, .object = tickets[i].object};
-    }
+    for (size_t i = 0; i < misses->count; i++)
+        admit_nested(unit, &admission, &misses->wants[i], &nested[i], &results[misses->tags[i]]);
     trove__admission_push(unit, &admission);
     for (size_t i = 0; i < misses->count; i++) {
         struct trove_result *result = &results[misses->tags[i]];
-        if (tickets[i].flight != NULL)
-            await(unit, &tickets[i], until, result, &one);
-        else
-            trove__error_of(result->status, NULL, &one);
+
+        await_nested(unit, &misses->wants[i], &nested[i], until, result, &one);
         if (result->status < 0)
             keep_first(err, &failed, &one);
-        trove__unit_count_answer(unit, result);
     }
-    trove__free(tickets);
+    trove__free(nested);
     return 0;
 }
 

@@ -22,6 +22,7 @@
 #include "core/memory.h"
 #include "core/stream_internal.h"
 #include "core/unit.h"
+#include <errno.h>
 
 /* The phases of `word`; AWAITED is added when the owner sleeps in trove_resolve_free(). */
 enum { PENDING, TELLING, TOLD, AWAITED = 4 };
@@ -77,6 +78,28 @@ void trove__resolving_unref(struct trove_resolving *resolving)
         resolving_free(resolving);
 }
 
+/* --- its span ----------------------------------------------------------------------------------------------------- */
+
+static void begin_span(struct trove_resolving *resolving)
+{
+    const struct trove_span what = {
+        .kind = TROVE_SPAN_RESOLVE, .oid = &resolving->node.want.id, .count = 1};
+
+    trove__timed_begin_at(trove__cache_telemetry(resolving->unit->cache), &resolving->node.timed,
+                          &what, true, 0);
+}
+
+/* It ends with RESULT. */
+static void end_span(struct trove_resolving *resolving, const struct trove_result *result,
+                     const struct trove__parts *parts)
+{
+    struct trove__telemetry *telemetry = trove__unit_telemetry(resolving->unit);
+
+    if (telemetry != NULL)
+        trove__resolve_span_end(telemetry, &resolving->node.timed, &resolving->node.want.id, result,
+                                parts, 0);
+}
+
 /* --- the answer --------------------------------------------------------------------------------------------------- */
 
 static unsigned phase_of(struct trove_resolving *resolving)
@@ -117,6 +140,7 @@ void trove__resolving_answered(struct trove__stream_node *node)
     struct trove_resolving *resolving = resolving_of(node);
 
     trove__unit_count_answer(resolving->unit, &node->result);
+    end_span(resolving, &node->result, &node->parts);
     trove__pace_answer(&resolving->unit->pace, trove__stream_bytes_of(node));
     advance(resolving, TELLING - PENDING);
     tell(resolving);
@@ -137,6 +161,8 @@ static void take_done(struct trove__unit *unit, const struct trove__ticket *tick
 {
     trove__flight_result(ticket->flight, ticket->how, ret);
     trove__error_of(ret->status, ticket->flight->failure, err);
+    if (ret->status < 0 && err != NULL)
+        err->tag = ticket->flight->tag;
     trove__flight_leave(ticket->flight);
     trove__flight_unref(unit, ticket->flight);
 }
@@ -162,8 +188,10 @@ static int start(struct trove__unit *unit, struct trove_resolving *resolving,
 {
     struct trove__admission admission = {.lane = TROVE__INTERACTIVE};
     struct trove__ticket ticket = {0};
+    uint64_t outer = trove__span_set_current(resolving->node.timed.id);
     int r = trove__admit(unit, &admission, &resolving->node.want, &ticket), started;
 
+    trove__span_set_current(outer);
     if (r == 0 && ticket.object != NULL) {
         *ret = (struct trove_result){.how = TROVE_HIT, .object = ticket.object};
         trove__unit_count_answer(unit, ret);
@@ -188,7 +216,13 @@ static int start_new(struct trove__unit *unit, const struct trove_want *want,
 
     if (resolving == NULL)
         return -ENOMEM;
+    begin_span(resolving);
     r = start(unit, resolving, ret, err);
+    if (r != 0 && resolving->node.result.status != -ECANCELED) { /* cancelled, it has had its end */
+        const struct trove_result failed = {.status = r};
+
+        end_span(resolving, r > 0 ? ret : &failed, &(struct trove__parts){0});
+    }
     if (r == 0) {
         *ret_resolving = resolving;
         return 0;
@@ -244,6 +278,8 @@ int trove_resolve_take(struct trove_resolving *resolving, struct trove_result *r
     trove__pace_taken(&resolving->unit->pace, trove__stream_bytes_of(node));
     node->result.object = NULL;
     trove__error_of(ret->status, node->failure, err);
+    if (ret->status < 0 && err != NULL)
+        err->tag = node->parts.tag;
     return 1;
 }
 
@@ -259,6 +295,7 @@ bool trove_resolve_cancel(struct trove_resolving *resolving)
     if (canceled) {
         resolving->node.result.status = -ECANCELED;
         trove__unit_count_answer(unit, &resolving->node.result);
+        end_span(resolving, &resolving->node.result, &(struct trove__parts){0});
         advance(resolving, TOLD - PENDING);
     }
     if (inside)

@@ -24,6 +24,7 @@
 #include "core/memory.h"
 #include "core/object.h"
 #include "core/request.h"
+#include "core/telemetry.h"
 #include "core/unit.h"
 #include <errno.h>
 #include <stdio.h>
@@ -86,10 +87,14 @@ static void hand_over(struct trove__unit *unit, struct trove_object *object, boo
 static int publish(struct trove_sink *sink, struct trove_object *object, unsigned flags)
 {
     struct trove_object *cached = object;
+    uint64_t outer = trove__span_current();
     int r = TROVE__UNCACHED;
 
     if (!(flags & TROVE_GIVE_NO_CACHE)) {
+        if (outer == 0) /* a thread of the source's own */
+            trove__span_set_current(sink->span);
         r = trove__cache_insert(sink->unit->cache, object, &cached);
+        trove__span_set_current(outer);
         if (r < 0)
             return r;
         if (r == TROVE__UNCACHED)
@@ -150,7 +155,8 @@ int trove_sink_give(struct trove_sink *sink, struct trove_object *object,
         r = -ECANCELED;
     } else {
         trove__object_set_id(object, id);
-        trove__add_relaxed(&sink->objects, 1); /* RELAXED: an account */
+        trove__add_relaxed(&sink->objects, 1); /* RELAXED, both: an account */
+        trove__add_relaxed(&sink->bytes, size);
         if (sink->atomic_request) {
             r = keep(sink, object, flags);
             if (r == 0)
@@ -184,6 +190,29 @@ int trove_sink_put(struct trove_sink *sink, enum trove_type type, const void *da
 struct trove_object *trove_sink_find(struct trove_sink *sink, const struct trove_oid *id)
 {
     return trove__cache_find(sink->unit->cache, id);
+}
+
+/* --- spans of the source's own ------------------------------------------------------------------------------------ */
+
+void trove_sink_span_start(struct trove_sink *sink, struct trove_span *span, const char *name)
+{
+    struct trove__timed timed;
+
+    *span = (struct trove_span){.kind = TROVE_SPAN_SOURCE, .name = name, .parent = sink->span};
+    trove__timed_begin_at(trove__cache_telemetry(sink->unit->cache), &timed, span, false, 0);
+    span->id = timed.id;
+    span->parent = timed.parent;
+    span->start_ns = timed.start_ns;
+}
+
+void trove_sink_span_stop(struct trove_sink *sink, struct trove_span *span, int status)
+{
+    const struct trove__timed timed = {
+        .start_ns = span->start_ns, .id = span->id, .parent = span->parent};
+
+    span->status = status;
+    trove__timed_end_at(trove__cache_telemetry(sink->unit->cache), &timed, span, TROVE_LATENCIES,
+                        0);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */

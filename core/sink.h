@@ -14,9 +14,11 @@ struct trove_sink {
     struct trove__unit *unit;
     struct trove__fetcher *owner;
     struct trove_until until; /* the request's */
+    uint64_t span;            /* the request's, 0 when nobody listens */
     bool atomic_request;
     atomic_uint is_done;
     atomic_ulong objects;
+    atomic_ulong bytes; /* of them */
     atomic_ulong left_out;
     atomic_ulong inflight_bytes; /* drafts not yet given, and what is kept */
     _Atomic(struct trove__kept *) kept;

@@ -108,11 +108,21 @@ int trove_stream_add(struct trove_stream *stream, const struct trove_want *wants
     if (nodes == NULL) {
         r = -ENOMEM;
     } else {
+        trove__stream_begin_spans(stream, nodes);
         trove__stream_enqueue(stream, nodes, count);
         trove__stream_pump(stream);
     }
     trove__unit_leave(stream->unit);
     return r;
+}
+
+/* A caller is about to get NODE's answer. */
+static void answered(struct trove__unit *unit, const struct trove__stream_node *node)
+{
+    trove__unit_count_answer(unit, &node->result);
+    trove__resolve_span_end(trove__cache_telemetry(unit->cache), &node->timed, &node->want.id,
+                            &node->result, node->parts.done_ns != 0 ? &node->parts : NULL,
+                            node->end_ns);
 }
 
 int trove_stream_next(struct trove_stream *stream, const struct trove_until *until,
@@ -129,7 +139,7 @@ int trove_stream_next(struct trove_stream *stream, const struct trove_until *unt
     if (entered == 0) {
         r = trove__stream_take_wait(stream, until, &node);
         if (r == 1)
-            trove__unit_count_answer(stream->unit, &node->result);
+            answered(stream->unit, node);
         trove__unit_leave(stream->unit);
     } else if (trove__unit_is_foreign(stream->unit)) {
         r = entered; /* a thread of the parent may hold the lock */
@@ -146,13 +156,16 @@ int trove_stream_next(struct trove_stream *stream, const struct trove_until *unt
     trove__pace_taken(&stream->unit->pace, trove__stream_bytes_of(node));
     node->result.object = NULL;
     trove__error_of(ret->status, node->failure, err);
+    if (ret->status < 0 && err != NULL)
+        err->tag = node->parts.tag;
     trove__stream_node_free(node);
     return 1;
 }
 
 /* Frees STREAM, but for what a request still owes it. */
-static void forget(struct trove_stream *stream)
+static void forget(struct trove_stream *stream, struct trove__telemetry *telemetry)
 {
+    const struct trove_result forgotten = {.status = -ECANCELED};
     struct trove__stream_node *node, *older;
 
     pthread_mutex_lock(&stream->lock);
@@ -162,6 +175,8 @@ static void forget(struct trove_stream *stream)
     pthread_mutex_unlock(&stream->lock);
     for (; node != NULL; node = older) {
         older = node->older;
+        if (telemetry != NULL)
+            trove__resolve_span_end(telemetry, &node->timed, &node->want.id, &forgotten, NULL, 0);
         trove__stream_abandon(stream, node);
     }
     /* What a hanging request still owes keeps the stream; what was answered need not stay pinned so long. */
@@ -179,7 +194,7 @@ void trove_stream_close(struct trove_stream *stream)
     unit = trove__unit_ref(stream->unit); /* the stream's may be the last */
     inside = trove__unit_enter(
         unit); /* else the cache is gone, and what is forgotten is counted nowhere */
-    forget(stream);
+    forget(stream, inside ? trove__unit_telemetry(unit) : NULL);
     if (inside)
         trove__unit_leave(unit);
     trove__unit_unref(unit);

@@ -6,7 +6,7 @@
 #ifndef TROVE_CORE_STREAM_H
 #define TROVE_CORE_STREAM_H
 
-#include "core/flight.h"
+#include "core/resolve_span.h"
 
 struct trove_stream;
 
@@ -22,6 +22,9 @@ struct trove__stream_node {
     atomic_uint state; /* enum node_state of stream_node.c */
     struct trove_result result;
     struct trove__failure *failure;
+    struct trove__timed timed; /* set when it is added */
+    struct trove__parts parts; /* of its flight, if it had one */
+    int64_t end_ns;            /* when it was answered */
 };
 
 /* Turns the first LIMIT of NODES, whose flight is done, into answers; returns the rest. */

@@ -35,6 +35,8 @@ static inline uint64_t trove__stream_bytes_of(const struct trove__stream_node *n
 struct trove__stream_node *trove__stream_nodes_create(struct trove_stream *stream,
                                                       const struct trove_want *wants,
                                                       const uintptr_t *tags, size_t count);
+/* NODES are about to be added: they are told of, and timed. */
+void trove__stream_begin_spans(struct trove_stream *stream, struct trove__stream_node *nodes);
 void trove__stream_node_free(struct trove__stream_node *node);
 void trove__stream_nodes_free(struct trove__stream_node *node); /* all that are linked to it */
 

@@ -60,10 +60,33 @@ void trove__stream_nodes_free(struct trove__stream_node *node)
     }
 }
 
+void trove__stream_begin_spans(struct trove_stream *stream, struct trove__stream_node *nodes)
+{
+    struct trove__telemetry *telemetry = trove__cache_telemetry(stream->unit->cache);
+    struct trove_span what = {.kind = TROVE_SPAN_RESOLVE, .count = 1};
+    int64_t now = trove_now_ns();
+
+    for (; nodes != NULL; nodes = nodes->next) {
+        what.oid = &nodes->want.id;
+        trove__timed_begin_at(telemetry, &nodes->timed, &what, true, now);
+    }
+}
+
+/* Of those that were cached already few are timed, as for any hit. */
+static void time_hit(struct trove__stream_node *node)
+{
+    node->timed.is_sampled = trove__sample();
+    if (node->timed.is_sampled || node->timed.id != 0)
+        node->end_ns = trove_now_ns();
+    else
+        node->timed.start_ns = 0;
+}
+
 void trove__stream_answer(struct trove__stream_node *node, int status, struct trove_object *object)
 {
     node->result = (struct trove_result){
         .status = status, .how = TROVE_HIT, .object = object, .tag = node->result.tag};
+    time_hit(node);
     /* RELAXED: the push below hands the node over; nobody else changes a node without a flight. */
     trove__store_relaxed(&node->state, NODE_DELIVERED);
     trove__stream_push_answer(node);
@@ -80,6 +103,8 @@ static void deliver(struct trove__unit *unit, struct trove__stream_node *node)
     if (trove__cas_acq_rel(&node->state, &state, NODE_DELIVERED)) {
         trove__flight_result(flight, node->result.how, &node->result);
         node->result.tag = tag;
+        node->parts = trove__parts_of(flight);
+        node->end_ns = flight->done_ns;
         node->failure = trove__failure_ref(flight->failure);
         trove__flight_leave(flight);
         if (node->stream == NULL)

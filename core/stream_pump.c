@@ -96,13 +96,16 @@ static int admit(struct trove_stream *stream, struct trove__admission *admission
 {
     struct trove__unit *unit = stream->unit;
     struct trove__ticket ticket;
+    uint64_t outer;
     int r;
 
     if (stream->within != NULL && trove__fetch_failed_all(stream->within)) {
         answer_after(stream, node);
         return 0;
     }
+    outer = trove__span_set_current(node->timed.id);
     r = trove__admit(unit, admission, &node->want, &ticket);
+    trove__span_set_current(outer);
     if (r == -EAGAIN)
         return r;
     if (r < 0 || ticket.object != NULL) {

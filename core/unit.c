@@ -123,6 +123,12 @@ void trove__unit_count(struct trove__unit *unit, enum trove__counter which, uint
         trove__cache_count(unit->cache, which, n);
 }
 
+struct trove__telemetry *trove__unit_telemetry(struct trove__unit *unit)
+{
+    /* RELAXED: as above. */
+    return trove__load_relaxed(&unit->orphaned) == 0 ? trove__cache_telemetry(unit->cache) : NULL;
+}
+
 void trove__unit_count_answer(struct trove__unit *unit, const struct trove_result *result)
 {
     if (result->status == 0 && result->how == TROVE_HIT)

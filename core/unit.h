@@ -46,6 +46,8 @@ bool trove__unit_is_closed(struct trove__unit *unit);
 bool trove__unit_is_foreign(const struct trove__unit *unit);
 /* Adds to a counter of the cache, if it is still there. */
 void trove__unit_count(struct trove__unit *unit, enum trove__counter which, uint64_t n);
+/* The telemetry of the cache, if it is still there; else NULL. */
+struct trove__telemetry *trove__unit_telemetry(struct trove__unit *unit);
 /* Counts RESULT, which a caller is about to get. */
 void trove__unit_count_answer(struct trove__unit *unit, const struct trove_result *result);
 

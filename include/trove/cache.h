@@ -68,6 +68,13 @@ struct trove_options {
     uint32_t ids_per_request_max; /* 4096 */
     uint32_t flights_max;         /* ids in flight at once; past it -EAGAIN or waiting. 65536 */
     bool atomic_requests;         /* nothing of a request is visible before all of it is verified */
+
+    /* has and get are counted, timed and told of (<trove/telemetry.h>); else they are not an instruction longer for it */
+    bool count_reads;
+    /* asked of each caller that may lead a flight, on its thread: errors of that flight carry the answer, and spans. Must not
+     * block nor call trove. NULL: none, 0 */
+    uint64_t (*leader_tag)(void *context);
+    void *leader_tag_context;
 };
 
 /* Whose section it is that a grace period waits for. */
@@ -98,6 +105,7 @@ struct trove_stats {
     /* answers that were not cached; -ENOENT; other failures */
     uint64_t uncached, absent, failed;
     uint64_t flights_now;
+    uint64_t has_calls, has_found, get_calls, get_found; /* count_reads only; get by ids */
     struct trove_holdup holdup;
 };
 

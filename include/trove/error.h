@@ -28,7 +28,8 @@
 
 /* The caller's: no initialisation needed, nothing to release. Copying it is fine. */
 struct trove_error {
-    int code;                                /* the negative errno that the call returned */
+    int code;     /* the negative errno that the call returned */
+    uint64_t tag; /* of a flight's failure: its leader's, see trove_options.leader_tag; else 0 */
     char message[TROVE_ERROR_MESSAGE_BYTES]; /* NUL-terminated; what failed, where, what to try */
 };
 

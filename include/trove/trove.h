@@ -16,6 +16,7 @@
 #include <trove/object.h>
 #include <trove/oid.h>
 #include <trove/source.h>
+#include <trove/telemetry.h>
 #include <trove/until.h>
 
 #endif
