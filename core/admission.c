@@ -135,6 +135,14 @@ static int try_join(struct trove__unit *unit, struct trove__admission *admission
     return r;
 }
 
+/* A fetch that runs may bring it now. */
+static bool is_known_absent(struct trove__unit *unit, const struct trove__admission *admission,
+                            const struct trove_oid *id)
+{
+    return unit->absent.entries != NULL && admission->within == NULL &&
+           trove__absent_has(&unit->absent, trove__cache_hash(unit->cache, id), id);
+}
+
 int trove__admit(struct trove__unit *unit, struct trove__admission *admission,
                  const struct trove_want *want, struct trove__ticket *ret_ticket)
 {
@@ -151,6 +159,10 @@ int trove__admit(struct trove__unit *unit, struct trove__admission *admission,
             break;
         if (unit->source.ops == NULL) {
             r = -ENOTSUP;
+            break;
+        }
+        if (spare == NULL && is_known_absent(unit, admission, &want->id)) {
+            r = -ENOENT;
             break;
         }
         if (spare == NULL) {

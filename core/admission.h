@@ -25,7 +25,7 @@ struct trove__ticket {
 bool trove__admit_hit(struct trove *cache, const struct trove_oid *id, struct trove_result *ret);
 
 /* Looks up WANT, joins its flight or starts one. The caller ends with trove__admission_push(), whatever came.
- * 0; -EAGAIN (no flight is free), -ENOMEM, -ECANCELED, -ENOTSUP (a miss, and no source). */
+ * 0; -EAGAIN (no flight is free), -ENOMEM, -ECANCELED, -ENOTSUP (a miss, and no source), -ENOENT (known to be absent). */
 int trove__admit(struct trove__unit *unit, struct trove__admission *admission,
                  const struct trove_want *want, struct trove__ticket *ret_ticket);
 void trove__admission_push(struct trove__unit *unit, struct trove__admission *admission);

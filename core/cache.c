@@ -10,6 +10,7 @@
 #include "core/cache_struct.h"
 #include "core/probes.h"
 #include "core/rcu.h"
+#include "core/sections.h"
 #include <errno.h>
 
 /* --- read sections ------------------------------------------------------------------------------------------------ */
@@ -17,10 +18,12 @@
 void trove_read_lock(void)
 {
     trove__section_enter();
+    trove__section_opened();
 }
 
 void trove_read_unlock(void)
 {
+    trove__section_closing();
     trove__section_leave();
 }
 
@@ -48,12 +51,14 @@ bool trove_has(struct trove *cache, const struct trove_oid *id)
 int trove_get(struct trove *cache, const struct trove_oid *id,
               const struct trove_object **ret_object)
 {
+    trove__section_looks(cache);
     return cache->reader.get(cache, id, ret_object);
 }
 
 size_t trove_get_many(struct trove *cache, const struct trove_oid *ids, size_t count,
                       const struct trove_object **ret_objects)
 {
+    trove__section_looks(cache);
     return cache->reader.get_many(cache, ids, count, ret_objects);
 }
 

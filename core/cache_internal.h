@@ -9,6 +9,8 @@
 #include "core/counters.h"
 #include <trove/cache.h>
 
+#define TROVE__ABSENT_MAX (1u << 24) /* entries: options.absent_max */
+
 struct trove__telemetry; /* core/telemetry.h */
 struct trove__flights;   /* core/unit.c: the half for what is missing; owned by the cache */
 

@@ -34,6 +34,9 @@ struct trove {
     struct trove__counters counters;
     struct trove__telemetry telemetry;
     const struct trove__reader *uncounted; /* what `reader` counts the calls of, if it does */
+#ifdef TROVE_DEBUG
+    atomic_uint readers; /* read sections that have looked here: see sections.h */
+#endif
 };
 
 #endif

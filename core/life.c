@@ -45,6 +45,7 @@ void trove_options_init(struct trove_options *options)
         .ids_per_request_min = 64,
         .ids_per_request_max = 4096,
         .flights_max = 65536,
+        .absent_ms = 2000,
     };
 }
 
@@ -70,6 +71,8 @@ static int check_options(const struct trove_options *options, struct trove_error
         return trove_error_set(err, -EINVAL, "unknown overfull policy %d", (int)options->overfull);
     if (options->overfull == TROVE_OVERFULL_CALLBACK && options->overfull_callback == NULL)
         return trove_error_set(err, -EINVAL, "the overfull policy CALLBACK needs a callback");
+    if (options->absent_max > TROVE__ABSENT_MAX)
+        return trove_error_set(err, -EINVAL, "absent_max is above %u", TROVE__ABSENT_MAX);
     if (options->max_cached_percent > 100)
         return trove_error_set(err, -EINVAL, "max_cached_percent is above 100");
     if (options->max_deferred_bytes >= options->max_bytes && options->max_deferred_bytes != 0)
@@ -403,6 +406,17 @@ static int leave_shared_budget(struct trove *cache, const struct trove_until *un
     return r;
 }
 
+/* Closing while others read is the caller's error: what they borrowed is about to be freed. */
+static void check_readers(struct trove *cache)
+{
+#ifdef TROVE_DEBUG
+    if (trove__load_relaxed(&cache->readers) != 0) /* RELAXED: a count */
+        abort();
+#else
+    (void)cache;
+#endif
+}
+
 int trove_close(struct trove *cache, const struct trove_until *until)
 {
     int r;
@@ -423,6 +437,7 @@ int trove_close(struct trove *cache, const struct trove_until *until)
     }
     if (r < 0)
         return r;
+    check_readers(cache);
     list_remove(cache);
     trove__flights_destroy(cache->flights);
     deinit_contents(cache);

@@ -42,10 +42,13 @@ void trove__request_fail(struct trove__unit *unit, struct trove__flight *flight,
     struct trove_oid id = trove__flight_id(flight);
     struct trove_object *object = trove__cache_find(unit->cache, &id);
 
-    if (object != NULL)
+    if (object != NULL) {
         trove__flight_complete(unit, flight, 0, object, false, NULL);
-    else
-        trove__flight_complete(unit, flight, code, NULL, false, failure);
+        return;
+    }
+    if (code == -ENOENT)
+        trove__absent_remember(&unit->absent, trove__cache_hash(unit->cache, &id), &id);
+    trove__flight_complete(unit, flight, code, NULL, false, failure);
 }
 
 void trove__request_fail_nodes(struct trove__unit *unit, struct trove__gather_node *nodes, int code,

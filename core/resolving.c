@@ -196,6 +196,11 @@ static int start(struct trove__unit *unit, struct trove_resolving *resolving,
         *ret = (struct trove_result){.how = TROVE_HIT, .object = ticket.object};
         trove__unit_count_answer(unit, ret);
         r = 1;
+    } else if (r == -ENOENT) {
+        *ret = (struct trove_result){.status = r};
+        trove__error_of(r, NULL, err);
+        trove__unit_count_answer(unit, ret);
+        r = 1;
     } else if (r == 0) {
         r = wait_for(resolving, &ticket, ret, err);
     }

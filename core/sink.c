@@ -75,6 +75,8 @@ static void hand_over(struct trove__unit *unit, struct trove_object *object, boo
     struct trove_oid id = trove_object_id(object);
     struct trove__flight *flight = trove__flight_find(unit, &id);
 
+    if (unit->absent.entries != NULL)
+        trove__absent_forget(&unit->absent, trove__cache_hash(unit->cache, &id), &id);
     if (flight == NULL) {
         trove_unpin(object);
         return;

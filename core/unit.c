@@ -41,6 +41,7 @@ static void unit_free(struct trove__unit *unit)
     trove_cancel_unref(unit->token);
     trove__flight_pool_deinit(&unit->pool);
     trove__flight_table_deinit(&unit->table);
+    trove__absent_deinit(&unit->absent);
     trove__sized_free(unit, sizeof(*unit), _Alignof(struct trove__unit));
 }
 
@@ -63,6 +64,8 @@ static int unit_create(struct trove__flights *flights, struct trove__unit **ret_
         r = trove__flight_pool_init(&unit->pool, options->flights_max);
     if (r == 0)
         r = trove__flight_table_init(&unit->table, options->flights_max);
+    if (r == 0)
+        r = trove__absent_init(&unit->absent, options);
     if (r == 0)
         r = trove__gather_init(&unit->gather, options);
     if (r < 0) {

@@ -8,6 +8,7 @@
 #ifndef TROVE_CORE_UNIT_H
 #define TROVE_CORE_UNIT_H
 
+#include "core/absent.h"
 #include "core/cache_internal.h"
 #include "core/dispatch.h"
 #include "core/flight.h"
@@ -28,6 +29,7 @@ struct trove__unit {
     struct trove__gather gather;
     struct trove__dispatch dispatch;
     struct trove__pace pace;
+    struct trove__absent absent;
 };
 
 /* The unit of CACHE's flights for the calling process, with a reference (own). 0, -ENOTSUP (no source), -ENOMEM, or why

@@ -43,7 +43,7 @@ TROVE_BEGIN_DECLS
  * Starts to resolve WANT (borrowed for the call, as NOTICE, which may be NULL). Never waits, and may be called inside a read
  * section and in a callback. Lock-free but for the allocator and for starting a fetch thread.
  * Returns 1: answered already (a hit, nearly always), *RET is written (own: unpin RET->object; RET->status may be a failure
- * that came meanwhile), nothing was started and nobody will be told. 0: *RET_RESOLVING is own, ended by
+ * that came meanwhile, or an absence that is remembered), nothing was started and nobody will be told. 0: *RET_RESOLVING is own, ended by
  * trove_resolve_free(). Else nothing was started: -EAGAIN (flights_max is reached: try again when something has ended),
  * -ENOTSUP (a miss, and no source), -ENOMEM, -ECANCELED (shut down), -EDEADLK (called by a source), or why no fetch thread
  * can be started.

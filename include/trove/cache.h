@@ -67,7 +67,14 @@ struct trove_options {
     uint32_t ids_per_request_min; /* the first batches; grows while answers come fast. 64 */
     uint32_t ids_per_request_max; /* 4096 */
     uint32_t flights_max;         /* ids in flight at once; past it -EAGAIN or waiting. 65536 */
-    bool atomic_requests;         /* nothing of a request is visible before all of it is verified */
+    /* Nothing of a request is visible before all of it is verified: one that fails leaves the cache as it was. Nobody is
+     * woken before its end, and what it brings has to fit max_inflight_bytes (-EFBIG). */
+    bool atomic_requests;
+
+    /* Ids that the source did not have (-ENOENT) are answered so, without asking again, for this long; at most so many, the
+     * oldest forgotten first (64 bytes each, beside max_bytes). Failures are never remembered. 0 and 2000: nothing is */
+    uint32_t absent_max;
+    uint32_t absent_ms;
 
     /* has and get are counted, timed and told of (<trove/telemetry.h>); else they are not an instruction longer for it */
     bool count_reads;
@@ -142,7 +149,8 @@ TROVE_API TROVE_NODISCARD int trove_open(const struct trove_options *options,
 TROVE_API void trove_shutdown(struct trove *cache);
 
 /* shutdown, waits until the last caller has left, frees. Nobody may use the handle afterwards; pinned objects stay
- * valid. NULL is fine. Returns 0; -EDEADLK inside a read section, -ETIMEDOUT or -ECANCELED (nothing freed: call again). */
+ * valid. NULL is fine. A read section of another thread that has looked into the cache must have ended before: it is the
+ * caller's error otherwise, and builds with TROVE_DEBUG abort. Returns 0; -EDEADLK inside a read section, -ETIMEDOUT or -ECANCELED (nothing freed: call again). */
 TROVE_API int trove_close(struct trove *cache, const struct trove_until *until);
 
 /* --- memory --------------------------------------------------------------------------------------------------------- */

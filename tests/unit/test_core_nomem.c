@@ -178,6 +178,7 @@ static bool fail_one(unsigned n, unsigned threads)
     fake_options(&options);
     options.max_bytes = (uint64_t)4 << 20;
     options.source = fake_source_of(&source);
+    options.absent_max = 8;
     failing_allocator_fail_at(n);
     r = trove_budget_create((uint64_t)4 << 20, &options.budget);
     expect(r, "budget_create", NULL);

@@ -16,7 +16,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define CACHES 4
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define PUTS 20000
+#define PUTS 60000
 #else
 #define PUTS 100000
 #endif

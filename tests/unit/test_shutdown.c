@@ -7,7 +7,10 @@
 #include "support.h"
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define WAITERS 8
 
@@ -223,6 +226,64 @@ static void shutdown__reading_goes_on(void **state)
     end();
 }
 
+#if defined(TROVE_DEBUG) &&                                                                        \
+    !defined(__SANITIZE_THREAD__) /* which lets no child of several threads start one */
+/* In a child, whose end says what happened: closes while another thread is in a section that has looked into the cache. */
+static void *read_on(void *context)
+{
+    const struct trove_oid id = fake_id(1);
+    const struct trove_object *object;
+    struct latch *latches = context;
+
+    trove_read_lock();
+    (void)trove_get(cache, &id, &object);
+    latch_open(&latches[0]);
+    latch_wait(&latches[1]);
+    trove_read_unlock();
+    return NULL;
+}
+
+static int close_beside_a_reader(bool in_time)
+{
+    struct latch latches[2] = {LATCH_INIT, LATCH_INIT};
+    pthread_t thread;
+
+    begin(hang, 10);
+    pthread_create(&thread, NULL, read_on, latches);
+    latch_wait(&latches[0]);
+    if (in_time) {
+        latch_open(&latches[1]);
+        pthread_join(thread, NULL);
+    }
+    return trove_close(cache, NULL) == 0 ? 0 : 1;
+}
+
+static int end_of_child(bool in_time)
+{
+    pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        _exit(close_beside_a_reader(in_time));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* Goal: closing while another reads is noticed, and only then. */
+static void shutdown__a_reader_is_noticed(void **state)
+{
+    (void)state;
+    assert_int_equal(end_of_child(true), 0);
+    assert_int_equal(WTERMSIG(end_of_child(false)), SIGABRT);
+}
+#define READER_TESTS cmocka_unit_test(shutdown__a_reader_is_noticed),
+#else
+#define READER_TESTS
+#endif
+
 static int install(void **state)
 {
     (void)state;
@@ -232,7 +293,7 @@ static int install(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shutdown__answers_waiters),
+        READER_TESTS cmocka_unit_test(shutdown__answers_waiters),
         cmocka_unit_test(shutdown__answers_those_without_a_flight),
         cmocka_unit_test(shutdown__queued_fetches),
         cmocka_unit_test(shutdown__close_has_a_deadline),
