@@ -5,7 +5,7 @@
  * PROGRESS  has, get, get_many: wait-free, and get writes at most one hint. put, insert, find: lock-free in this library's
  *           code; ids and memory are obtained before the table is touched.
  * TESTS     tests/unit/test_cache.c; tests/stepped/test_stopped_cache.c (a thread stopped at each step of a put, an
- *           eviction or a get); tests/stress/test_cache_stress.c.
+ *           eviction or a get); tests/halted/test_halted.c (at each instruction); tests/stress/test_cache_stress.c.
  */
 #include "core/cache_struct.h"
 #include "core/probes.h"
