@@ -3,10 +3,13 @@
  * policy.c - what stays cached.
  *
  * WHAT
- *   Two queues (after S3-FIFO): new objects enter `small`, a tenth of the bytes; an object that was used at least twice
- *   there, or whose id was evicted from there not long ago (a ghost), goes to `main`. The hand evicts from small while
- *   that is above its share, else from main, where an object with a hint goes round once more with its hint lowered. One
- *   use does not save an object in small: a scan puts an object and reads it once.
+ *   Two queues (after S3-FIFO): new objects enter `small`; an object that was used at least twice there goes to `main`, and
+ *   so does one whose id was evicted not long ago (a ghost), unless it is large: that has to be used twice in small. The
+ *   hand evicts from small while that is above its share, else from main, where an object with a hint goes round once more
+ *   with its hint lowered. One use does not save an object in small: a scan puts an object and reads it once.
+ *   Small's share of the bytes begins with a tenth and is learnt (share.h): what comes back soon after it left small makes
+ *   it grow, what comes back soon after it left main makes it shrink. So old objects of a history that is read backwards
+ *   stay long enough to be used once more, where a fixed tenth loses to LRU, and a scan still costs the hot set nothing.
  *
  * INVARIANTS
  *   I1 An object is in at most one cell. State bits: QUEUED is set by the inserter before publication, and cleared by
@@ -32,15 +35,18 @@
  *
  * EDGES
  *   E1 state   trove__policy_unlinked() or give_up_cell(), whichever is second on the state byte, retires: acq_rel both
- *   Hints, ghosts (ghosts.c) and the sums of queues are relaxed: they guide, a wrong guess costs a miss later.
+ *   Hints, ghosts (ghosts.c), the share (share.h) and the sums of queues are relaxed: they guide, a wrong guess costs a miss
+ *   later.
  *
  * PROGRESS  lock-free and bounded: a call looks at a fixed number of candidates.
  * LIMITS    When no segment can be had, an object is evicted instead of kept. An object whose cell was given up while it
  *           was being moved stays until the cache is closed or an insert displaces it.
- * TESTS     tests/unit/test_policy.c (what stays), tests/stepped/test_put_work.c (the bound),
+ * TESTS     tests/unit/test_policy.c (what stays), bench/policy/test_references.c (beside reference policies),
+ *           tests/stepped/test_put_work.c (the bound),
  *           tests/stepped/test_stopped_cache.c (a thread stopped at each step of a put that evicts: I1, I2, I3 and
  *           PROGRESS), tests/stress/test_cache_stress.c (the bound at every sample, a recount when quiet).
- * SOURCES   Yang et al.: FIFO queues are all you need for cache eviction (S3-FIFO).
+ * SOURCES   Yang et al.: FIFO queues are all you need for cache eviction (S3-FIFO). Megiddo, Modha: ARC, for learning a share
+ *           from what comes back. BENCHMARKS.md has the traces, and what was tried and did not help.
  */
 #include "core/policy.h"
 #include "core/memory.h"
@@ -57,8 +63,8 @@
 #define DEFERRED_RESERVE 16 /* the last sixteenth of deferred_max */
 #define PIECE_BYTES ((uint64_t)4096)
 #define SLACK_SEGMENTS 8
-#define SMALL_PERCENT 10
 #define SMALL_KEEP_HINT 2
+#define LARGE_PART 20 /* an object is large above this part of the bytes of all */
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
@@ -98,7 +104,7 @@ int trove__policy_init(struct trove__policy *policy, const struct trove_options 
     policy->evicts =
         options->overfull == TROVE_OVERFULL_EVICT || options->overfull == TROVE_OVERFULL_CALLBACK;
     policy->leave_bytes = policy->evicts ? SLACK_SEGMENTS * trove__segment_bytes() : 0;
-    policy->small_max = budget->live_max / 100 * SMALL_PERCENT;
+    trove__share_init(&policy->share);
     atomic_init(&policy->wanted_room, 0);
     /* Until the callback was asked, as if it refused. */
     atomic_init(&policy->mode, options->overfull == TROVE_OVERFULL_CALLBACK ? TROVE_OVERFULL_ERROR
@@ -224,15 +230,18 @@ static void add_gone(struct gone *gone, uint64_t bytes)
     gone->bytes += bytes;
 }
 
-/* Takes OBJECT, whose cell the caller holds, out of the table. DEFERRED: its bytes are taken there. Returns the bytes that
- * are gone by this. */
-static uint64_t take_out(struct trove__policy *policy, struct trove_object *object, bool deferred)
+/* Takes OBJECT, whose cell the caller holds and took from FROM, out of the table. DEFERRED: its bytes are taken there.
+ * Returns the bytes that are gone by this. */
+static uint64_t take_out(struct trove__policy *policy, const struct trove__queue *from,
+                         struct trove_object *object, bool deferred)
 {
     uint64_t bytes = bytes_of(object), hash = trove__table_hash(policy->table, object->id);
     int r = trove__table_remove(policy->table, object, hash);
 
     if (r == 0) {
-        trove__ghosts_remember(&policy->ghosts, hash);
+        trove__ghosts_remember(
+            &policy->ghosts, hash,
+            from == &policy->small ? TROVE__GHOST_OF_SMALL : TROVE__GHOST_OF_MAIN, bytes);
         count(policy, TROVE__COUNT_EVICTIONS, 1);
         count_gone(policy, bytes);
         if (deferred)
@@ -273,14 +282,14 @@ static int evict(struct trove__policy *policy, struct trove__queue *from,
                  struct trove_object *object, struct gone *gone)
 {
     if (trove__budget_defer(policy->budget, bytes_of(object))) {
-        add_gone(gone, take_out(policy, object, true));
+        add_gone(gone, take_out(policy, from, object, true));
         return 0;
     }
     trove__store_relaxed(&policy->wanted_room, bytes_of(object)); /* RELAXED: see may_defer() */
     if (enqueue(from, object) == 0)
         return -EBUSY;
     /* No segment to keep it in; it stays live until it is free. */
-    add_gone(gone, take_out(policy, object, false));
+    add_gone(gone, take_out(policy, from, object, false));
     return 0;
 }
 
@@ -300,9 +309,11 @@ static bool is_spared(struct trove__policy *policy, const struct trove__queue *f
 /* For a put that brings COMING bytes. */
 static struct trove__queue *choose_queue(struct trove__policy *policy, uint64_t coming)
 {
-    /* RELAXED: sums that are a little off choose a little differently. */
-    return trove__load_relaxed(&policy->small.bytes) + coming > policy->small_max ||
-                   trove__load_relaxed(&policy->main.bytes) == 0
+    /* RELAXED, both: sums that are a little off choose a little differently. */
+    uint64_t small = trove__load_relaxed(&policy->small.bytes);
+    uint64_t main = trove__load_relaxed(&policy->main.bytes);
+
+    return main == 0 || small + coming > trove__share_of(&policy->share, small + main)
                ? &policy->small
                : &policy->main;
 }
@@ -567,6 +578,24 @@ static int unadmit(struct trove__policy *policy, struct trove_object *object, ui
     return r == 0 ? -ENOMEM : 0;
 }
 
+/* Where OBJECT, which is about to enter, belongs. What was evicted not long ago goes to main, unless it would take the place
+ * of too many others there: a large object has to be used twice in small. */
+static struct trove__queue *choose_entrance(struct trove__policy *policy,
+                                            const struct trove_object *object, uint64_t hash)
+{
+    struct trove__ghost ghost;
+    uint64_t all;
+
+    if (!trove__ghosts_recall(&policy->ghosts, policy->table, hash, &ghost))
+        return &policy->small;
+    if (ghost.recent)
+        trove__share_learn(&policy->share, ghost.origin == TROVE__GHOST_OF_SMALL,
+                           trove__table_entries_hint(policy->table));
+    /* RELAXED, both: see choose_queue() */
+    all = trove__load_relaxed(&policy->small.bytes) + trove__load_relaxed(&policy->main.bytes);
+    return bytes_of(object) > all / LARGE_PART ? &policy->small : &policy->main;
+}
+
 int trove__policy_admit(struct trove__policy *policy, struct trove_object *object, uint64_t hash)
 {
     count(policy, TROVE__COUNT_OBJECTS, 1);
@@ -577,9 +606,7 @@ int trove__policy_admit(struct trove__policy *policy, struct trove_object *objec
         give_up_cell(policy, object); /* lost to another insert of its id before it had a cell */
         return 0;
     }
-    if (enqueue(trove__ghosts_recall(&policy->ghosts, policy->table, hash) ? &policy->main
-                                                                           : &policy->small,
-                object) == 0)
+    if (enqueue(choose_entrance(policy, object, hash), object) == 0)
         return 0;
     return unadmit(policy, object, hash);
 }

@@ -11,6 +11,7 @@
 #include "core/counters.h"
 #include "core/ghosts.h"
 #include "core/queue.h"
+#include "core/share.h"
 #include "core/table.h"
 #include "core/telemetry.h"
 #include <trove/cache.h>
@@ -30,9 +31,9 @@ struct trove__policy {
     void *callback_context;
     bool evicts; /* objects are queued */
     uint64_t leave_bytes;
-    uint64_t small_max;
-    struct trove__ghosts ghosts; /* its clock is on a line of its own */
+    struct trove__ghosts ghosts; /* its clocks are on a line of their own */
     /* SHARED-HOT */
+    struct trove__share share; /* small's */
     struct trove__queue small, main;
     _Alignas(TROVE__FALSE_SHARING_BYTES)
         atomic_ulong wanted_room; /* in `deferred`, for the object that did not fit last */

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_BYTES_PER_OBJECT                                                                     \
-    40 /* with queues; a guess, only max_deferred_bytes follows from it */
+#define TABLE_BYTES_PER_OBJECT 40 /* with queues; a guess, from which little follows */
+#define DEFERRED_PART 8
 #define OVERHEAD_UNBOUNDED ((uint64_t)1 << 60)
 
 struct trove_replay {
@@ -70,6 +70,8 @@ static int open_cache(struct trove_replay *replay)
     options.hash = &hash;
     options.max_bytes =
         replay->whole ? replay->capacity : max_bytes_for(replay->trace, replay->capacity);
+    if (!replay->whole) /* larger objects are not cached: in the same proportion as by default */
+        options.max_deferred_bytes = replay->capacity / DEFERRED_PART;
     r = trove_open(&options, &replay->cache, NULL);
     if (r < 0)
         return r;
@@ -108,7 +110,7 @@ static void insert(struct trove_replay *replay, uint32_t object, const struct tr
     if (trove__load_relaxed(&cache->reclaim.work_wanted) != 0 ||
         trove__load_relaxed(&cache->reclaim.parked) != NULL ||
         trove__load_relaxed(&cache->policy.wanted_room) != 0 ||
-        trove__budget_deferred(&cache->budget) > cache->budget.deferred_max / 8)
+        trove__budget_deferred(&cache->budget) != 0)
         reclaim(replay);
     set_budget(replay);
     if (trove__cache_draft(cache, replay->trace->types[object], replay->trace->sizes[object],

@@ -240,6 +240,51 @@ static void policy__a_scan_of_all_sizes_leaves_the_hot_set(void **state)
     assert_int_equal(trove_close(cache, NULL), 0);
 }
 
+/* --- the small queue's share -------------------------------------------------------------------------------------- */
+
+#define BACK 2500 /* how far back an old object is used again, at most: a third of what fits */
+#define NEW 60000
+
+/* Goal: objects that are used once more within a third of the cache, and never after that, are there still, although nobody
+ * but the small queue ever has them. A share of a tenth, for good, misses more than half of them. */
+static void policy__small_grows_for_what_comes_back(void **state)
+{
+    struct trove *cache = open_with(TROVE_OVERFULL_EVICT, 2 << 20, NULL, NULL);
+    uint64_t missed = 0;
+
+    (void)state;
+    for (uint64_t n = 0; n < NEW; n++) {
+        use(cache, n);
+        if (n > BACK && !use(cache, n - 1 - mix(n) % BACK) && n > NEW / 2)
+            missed++;
+    }
+    printf("small's share is %.2f; of %d old objects %lu missed\n",
+           (double)trove__share_of(&cache->policy.share, 1000) / 1000, NEW / 2, missed);
+    assert_in_range(missed, 0, NEW / 2 / 4);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+/* Goal: whatever is learnt, each queue has a twentieth. */
+static void policy__the_share_has_bounds(void **state)
+{
+    static const uint64_t counts[] = {0, 1, 100, 1000000, (uint64_t)1 << 40};
+    struct trove__share share;
+
+    (void)state;
+    trove__share_init(&share);
+    assert_int_equal(trove__share_of(&share, (uint64_t)1 << 60) >> 50, 102);
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        for (unsigned from_small = 0; from_small < 2; from_small++) {
+            for (unsigned n = 0; n < 300000; n++) {
+                trove__share_learn(&share, from_small, counts[i]);
+                assert_in_range(trove__share_of(&share, 10000), 499, 9500);
+            }
+            if (counts[i] <= 1000000)
+                assert_in_range(trove__share_of(&share, 10000), from_small ? 9499 : 499,
+                                from_small ? 9500 : 500);
+        }
+}
+
 /* --- ERROR, GROW, CALLBACK ---------------------------------------------------------------------------------------- */
 
 /* Puts objects 0, 1 and so on; returns how many there was room for. */
@@ -413,6 +458,8 @@ int main(void)
         cmocka_unit_test(policy__no_worse_than_clock),
         cmocka_unit_test(policy__a_scan_leaves_the_hot_set),
         cmocka_unit_test(policy__a_scan_of_all_sizes_leaves_the_hot_set),
+        cmocka_unit_test(policy__small_grows_for_what_comes_back),
+        cmocka_unit_test(policy__the_share_has_bounds),
         cmocka_unit_test(policy__error_leaves_all_as_it_was),
         cmocka_unit_test(policy__grow_goes_on_and_tells),
         cmocka_unit_test(policy__callback_decides),
