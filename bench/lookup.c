@@ -83,22 +83,12 @@ static int own_option(int argc, char **argv)
 
 static unsigned size_log2; /* of this child */
 
-static bool is_named(const char *name)
-{
-    size_t length = strlen(name);
-
-    for (const char *at = peers; (at = strstr(at, name)) != NULL; at += length)
-        if ((at == peers || at[-1] == ',') && (at[length] == ',' || at[length] == '\0'))
-            return true;
-    return false;
-}
-
 static bool is_wanted(const struct peer *peer)
 {
     if ((peer->traits & (PEER_IS_TROVE | PEER_HARDWARE)) != 0)
         return true;
     if (peers != NULL)
-        return is_named(peer->name);
+        return peer_is_named(peers, peer->name);
     return size_log2 < LARGE || all_large || (peer->traits & PEER_LARGE) != 0;
 }
 
@@ -117,6 +107,11 @@ static void measure_state(struct bench_tables *tables, const char *state)
         lookup_measure(tables, state, counts.values[i], true);
     for (size_t i = 0; i < counts.count; i++)
         lookup_print_times(tables, state, counts.values[i]);
+    for (size_t i = 0; i < tables->count; i++)
+        if (tables->table[i].missed > 0)
+            printf(
+                "\n%s evicts: beside replacements up to %.1f %% of a round's lookups found nothing\n",
+                tables->table[i].peer->name, tables->table[i].missed * 100);
     lookup_print_targets(tables, state);
     lookup_print_second_thread(tables, state);
 }
@@ -154,24 +149,13 @@ static int measure_size(void)
     return bench_finish();
 }
 
-static bool can_run(void)
-{
-#if defined(TROVE__NEEDLE_BLOCKS)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("aes") &&
-           __builtin_cpu_supports("bmi2");
-#else
-    return true;
-#endif
-}
-
 int main(int argc, char **argv)
 {
     int status = 0;
 
     bench_begin("lookup", argc, argv, own_option);
-    if (!can_run()) {
-        fprintf(stderr, "lookup: this processor has no AVX2 and AES, which the peers' hash is "
-                        "compiled for\n");
+    if (!peer_can_run()) {
+        fprintf(stderr, "lookup: this processor lacks what the peers' hash is compiled for\n");
         return BENCH_CANNOT_RUN;
     }
     if (bench_settings.quick) {

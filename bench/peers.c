@@ -24,13 +24,24 @@ void peer_register(struct peer *peer)
     *at = peer;
 }
 
-struct peer *peer_named(const char *name)
+bool peer_is_named(const char *list, const char *name)
 {
-    struct peer *peer = peer_list;
+    size_t length = strlen(name);
 
-    while (peer != NULL && strcmp(peer->name, name) != 0)
-        peer = peer->next;
-    return peer;
+    for (const char *at = list; (at = strstr(at, name)) != NULL; at += length)
+        if ((at == list || at[-1] == ',') && (at[length] == ',' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+bool peer_can_run(void)
+{
+#if defined(TROVE__NEEDLE_BLOCKS)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("aes") &&
+           __builtin_cpu_supports("bmi2");
+#else
+    return true;
+#endif
 }
 
 void peer_die(const char *name, const char *what)

@@ -107,7 +107,12 @@ struct peer {
 /* Puts PEER on the list, in the order of ranks. */
 void peer_register(struct peer *peer);
 extern struct peer *peer_list;
-struct peer *peer_named(const char *name);
+
+/* NAME stands in LIST, which commas part. */
+bool peer_is_named(const char *list, const char *name);
+
+/* This processor has the instructions that peer_hash() was compiled for. */
+bool peer_can_run(void);
 
 #define PEER_REGISTER(peer)                                                                        \
     __attribute__((constructor)) static void register_##peer(void)                                 \

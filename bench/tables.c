@@ -32,6 +32,8 @@ struct bench_table *bench_table_of(struct bench_tables *tables, const char *name
     return NULL;
 }
 
+#define MISSED_MOST 0.25 /* beside replacements, of what was there when they began */
+
 /* --- work on several tables at once ------------------------------------------------------------------------------- */
 
 struct crew {
@@ -137,6 +139,35 @@ static void collect_present(struct bench_tables *tables)
     }
     if (tables->present_count < tables->objects / 2)
         bench_die("only %zu of %zu objects are there", tables->present_count, tables->objects);
+}
+
+void bench_tables_mend_ids(const struct bench_tables *tables, struct trove_oid *ids, size_t count,
+                           uint64_t seed)
+{
+    for (size_t t = 0; t < tables->count; t++) {
+        const struct bench_table *table = &tables->table[t];
+        struct peer_lane lane;
+
+        if (table->peer->has == NULL)
+            continue;
+        lane = bench_table_enter(table);
+        for (size_t i = 0; i < count; i++)
+            while (!table->peer->has(&lane, &ids[i]))
+                ids[i] = bench_id(tables->present[bench_mix(seed++) % tables->present_count]);
+        bench_table_leave(table, &lane);
+    }
+}
+
+void bench_table_check_reads(struct bench_table *table, uint64_t sum, uint64_t reads)
+{
+    double missed = 1 - (double)sum / ((double)reads * BENCH_OBJECT_BYTES);
+    double most = (table->peer->traits & PEER_EVICTS) != 0 ? MISSED_MOST : 0;
+
+    if (missed < 0 || missed > most)
+        bench_die("%s: %.2f %% of the lookups beside replacements found nothing", table->peer->name,
+                  missed * 100);
+    if (missed > table->missed)
+        table->missed = missed;
 }
 
 static void make_ready(struct bench_tables *tables)

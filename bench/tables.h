@@ -19,6 +19,7 @@ struct bench_table {
     void *table;
     uint64_t replaced; /* in the ring since the last turnover */
     double fill_ns, turn_ns;
+    double missed; /* the largest share of lookups beside replacements that found nothing */
     struct bench_tables *all;
 };
 
@@ -43,6 +44,14 @@ void bench_tables_turn_over(struct bench_tables *tables, unsigned turnovers);
 /* Replaces the whole ring once, in every table, and learns anew what all have: the puts of workloads that replace evict puts of
  * before them from then on, for what is put and never used fills the share of the cache that new objects have. */
 void bench_tables_settle(struct bench_tables *tables);
+
+/* Puts ids of objects that are there in the place of those of IDS that a table which evicts has let go since. */
+void bench_tables_mend_ids(const struct bench_tables *tables, struct trove_oid *ids, size_t count,
+                           uint64_t seed);
+
+/* SUM of the sizes of what READS lookups beside replacements found: one that evicts may let some go that are asked for, others
+ * must find all. Dies when it is wrong; remembers the least share found. */
+void bench_table_check_reads(struct bench_table *table, uint64_t sum, uint64_t reads);
 
 /* The K-th replacement in the ring; CONTEXT is a struct bench_tables. For peer_mix. */
 void bench_tables_pair(const void *context, uint64_t k, uint64_t *ret_old, uint64_t *ret_new);
