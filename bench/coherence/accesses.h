@@ -48,7 +48,7 @@ struct subject {
     void (*end)(void);
 };
 
-/* The real code (subject.c), and patterns of accesses (patterns.c). */
+/* The real code (subject_trove.c), and patterns of accesses (patterns.c). */
 extern const struct subject subject_trove;
 extern const struct subject pattern_rwlock, pattern_bucket_lock, pattern_refcount, pattern_chain;
 

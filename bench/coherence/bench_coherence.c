@@ -8,7 +8,7 @@
  *           another, at each step one access of a thread that is drawn by lot, all with the same seed in each run. A read
  *           section for each operation. One grace period for each 1,000 operations of a thread: trove has at most one a
  *           millisecond, in which a thread does ten times as many or more, so this counts too much of them.
- * Varied    trove (its code, recorded: subject.c) and what other kinds of caches cannot do without (patterns.c); lookups
+ * Varied    trove (its code, recorded: subject_trove.c) and what other kinds of caches cannot do without (patterns.c); lookups
  *           that hit, uniform and Zipf 0.99; the same with 5 % of objects replaced (trove: new ones put, old ones evicted);
  *           1 to 128 threads.
  * Method    A directory of MESI states with caches that never get full (mesi.h). Counted are coherence misses, not a cache's

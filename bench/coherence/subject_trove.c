@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * subject.c - trove itself, recorded: the code of core/ as it is, with a thread of the system for each simulated one, so that
+ * subject_trove.c - trove itself, recorded: the code of core/ as it is, with a thread of the system for each simulated one, so that
  * each has the reader's word, the stripe of counters and the thread-local words that it would have. One thread runs at a time,
  * for some operations; their accesses are woven into one another afterwards (bench_coherence.c). The turns of the reclaimer
  * are taken by one more such thread.
