@@ -12,3 +12,5 @@ traces=build/bench-traces/$(basename "$(dirname "$repository")")-$(basename "$re
 bench/policy/record_traces.py "$repository" "$traces"
 build/release/bench/bench_policy --csv obj-type-col=4 --traces "$traces" ${2:+--traces "$2"} \
     ${BENCH_RESULTS:+--json "$BENCH_RESULTS"}
+build/release/bench/bench_policy_threads
+[ -z "${BENCH_RESULTS:-}" ] || bench/plot_policy.sh "$BENCH_RESULTS" build/release/plots
