@@ -24,19 +24,20 @@
 
 bool trove__admit_hit(struct trove *cache, const struct trove_oid *id, struct trove_result *ret)
 {
-    const struct trove_span what = {.kind = TROVE_SPAN_RESOLVE, .oid = id, .count = 1};
     struct trove__telemetry *telemetry = trove__cache_telemetry(cache);
     bool is_sampled = trove__sample();
     bool is_watched = is_sampled || trove__is_listened(telemetry, TROVE_SPAN_RESOLVE);
     int64_t start_ns = is_watched ? trove_now_ns() : 0;
     struct trove_object *object = trove__cache_find(cache, id);
     struct trove__timed timed;
+    struct trove_span what;
 
     if (object == NULL)
         return false;
     *ret = (struct trove_result){.how = TROVE_HIT, .object = object};
     trove__cache_count(cache, TROVE__COUNT_HITS, 1);
     if (is_watched) {
+        what = (struct trove_span){.kind = TROVE_SPAN_RESOLVE, .oid = id, .count = 1};
         trove__timed_begin_at(telemetry, &timed, &what, is_sampled, start_ns);
         trove__resolve_span_end(telemetry, &timed, id, ret, NULL, 0);
     }

@@ -389,7 +389,7 @@ static bool evict_for(struct trove__policy *policy, uint64_t bytes, struct gone 
 /* Making room begins, outside sections: it is told of, and timed now and then. */
 static void begin_span(struct trove__policy *policy, struct trove__timed *timed)
 {
-    const struct trove_span what = {.kind = TROVE_SPAN_EVICT};
+    static const struct trove_span what = {.kind = TROVE_SPAN_EVICT};
     bool is_sampled = trove__sample();
 
     timed->start_ns = 0;
@@ -400,11 +400,17 @@ static void begin_span(struct trove__policy *policy, struct trove__timed *timed)
 static void end_span(struct trove__policy *policy, struct trove__timed *timed,
                      const struct gone *gone, int status)
 {
-    const struct trove_span what = {
-        .kind = TROVE_SPAN_EVICT, .status = status, .count = gone->objects, .bytes = gone->bytes};
+    struct trove_span what;
 
-    if (timed->start_ns != 0)
+    if (timed->start_ns != 0) {
+        what = (struct trove_span){
+            .kind = TROVE_SPAN_EVICT,
+            .status = status,
+            .count = gone->objects,
+            .bytes = gone->bytes,
+        };
         trove__timed_end(policy->telemetry, timed, &what, TROVE_LATENCY_EVICT);
+    }
     TROVE_PROBE(evict, policy, gone->objects, gone->bytes);
 }
 

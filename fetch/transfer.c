@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "pack_sink.h"
+#include <trove/telemetry.h>
 
 /* A transfer while it runs. */
 struct run {
@@ -19,8 +20,9 @@ struct run {
         sink; /* where the objects go, through the functions below that count them */
     struct trove__pack_reader *reader;
     int64_t sent_ns, first_byte_ns;
-    pthread_mutex_t lock; /* transfer->rounds */
-    char begun[4];        /* of progress: the start of a character */
+    struct trove_span span; /* until the first byte, and from there */
+    pthread_mutex_t lock;   /* transfer->rounds */
+    char begun[4];          /* of progress: the start of a character */
     size_t begun_size;
 };
 
@@ -97,8 +99,12 @@ static int on_pack(void *context, const void *bytes, size_t size, struct trove_e
 {
     struct run *run = context;
 
-    if (run->first_byte_ns == 0)
+    if (run->first_byte_ns == 0) {
         run->first_byte_ns = trove_now_ns();
+        trove_sink_span_stop(run->transfer->sink, &run->span, 0);
+        trove_sink_span_start(run->transfer->sink, &run->span, "pack");
+    }
+    run->span.bytes += size;
     run->transfer->got_pack = true;
     count(run->transfer->git, 0, size);
     return trove__pack_reader_feed(run->reader, bytes, size, err);
@@ -163,14 +169,18 @@ static int converse(struct run *run, struct trove__session *session,
     if (transfer->git->options.progress != NULL)
         events.progress = on_progress;
     run->sent_ns = trove_now_ns();
+    trove_sink_span_start(transfer->sink, &run->span, "answer");
     pthread_mutex_lock(&transfer->git->lock);
     transfer->git->stats.requests++;
     pthread_mutex_unlock(&transfer->git->lock);
     status = trove__session_fetch(session, args, &events, transfer->until, &transfer->refused,
                                   &transfer->is_refused, err);
     if (status == 0)
-        return trove__pack_reader_finish(run->reader, NULL, err);
-    return trove__session_broke_off(session) ? finish_broken(run, status, err) : status;
+        status = trove__pack_reader_finish(run->reader, NULL, err);
+    else if (trove__session_broke_off(session))
+        status = finish_broken(run, status, err);
+    trove_sink_span_stop(transfer->sink, &run->span, status);
+    return status;
 }
 
 /* One attempt on one session, with that much memory. */
@@ -198,6 +208,7 @@ static int attempt(struct trove__transfer *transfer, bool whole_memory, bool *re
 {
     struct trove_git *git = transfer->git;
     struct trove__pooled *pooled;
+    struct trove_span span;
     uint64_t bytes;
     bool reused;
     int status = trove__inflight_take(&git->inflight, whole_memory, transfer->until, &bytes);
@@ -205,7 +216,9 @@ static int attempt(struct trove__transfer *transfer, bool whole_memory, bool *re
     if (status < 0)
         return trove_error_set(err, status, "waiting for memory for one more pack: %s",
                                trove_strerror(status));
+    trove_sink_span_start(transfer->sink, &span, "connection");
     status = trove__pool_take(git->pool, transfer->until, &pooled, &reused, err);
+    trove_sink_span_stop(transfer->sink, &span, status);
     if (status == 0) {
         status = attempt_with(transfer, pooled, bytes, args, err);
         *ret_again = reused && status < 0 && !transfer->is_refused &&

@@ -4,8 +4,10 @@
  */
 #include "peer.h"
 #include "source_peer.h"
+#include "span_log.h"
 #include "support.h"
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +122,40 @@ static void source__one_id_is_one_object(void **state)
         free(wants);
         source_peer_close(&peer);
     }
+}
+
+/* Goal: a request over git tells of its connection, of the wait for the answer and of the pack, one after the other. */
+static void source__tells_of_its_work(void **state)
+{
+    static const char *const names[] = {"connection", "answer", "pack"};
+    static struct span_log log;
+    struct trove_git_stats stats;
+    struct source_peer peer;
+    struct trove_want *wants;
+    uint64_t request;
+
+    (void)state;
+    source_peer_open(&peer, url, NULL);
+    source_peer_wants(peer.algo, TROVE_BLOB, &wants, "git -C '%s' rev-parse HEAD:README", url);
+    span_log_start(&log, peer.cache, TROVE_SPAN_REQUEST | TROVE_SPAN_SOURCE);
+    assert_int_equal(source_peer_resolve(&peer, wants, 1, NULL), 1);
+    while (span_log_count(&log, TROVE_SPAN_REQUEST, true) == 0)
+        sched_yield(); /* who waited goes on before the request ends */
+    span_log_stop(&log, peer.cache);
+    span_log_check(&log);
+    request = span_log_nth(&log, TROVE_SPAN_REQUEST, true, 0)->id;
+    assert_int_equal(span_log_count(&log, TROVE_SPAN_SOURCE, true), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        const struct trove_span *span = span_log_nth(&log, TROVE_SPAN_SOURCE, true, i);
+
+        assert_string_equal(span->name, names[i]);
+        assert_int_equal(span->parent, request);
+        assert_int_equal(span->status, 0);
+    }
+    trove_git_stats(peer.git, &stats);
+    assert_int_equal(span_log_nth(&log, TROVE_SPAN_SOURCE, true, 2)->bytes, stats.pack_bytes);
+    free(wants);
+    source_peer_close(&peer);
 }
 
 /* Goal: an id that the server does not have fails alone.
@@ -435,6 +471,7 @@ int main(void)
         cmocka_unit_test(source__a_commit_and_its_tree),
         cmocka_unit_test(source__every_id_of_the_repository),
         cmocka_unit_test(source__one_id_is_one_object),
+        cmocka_unit_test(source__tells_of_its_work),
         cmocka_unit_test(source__bogus_ids_fail_alone),
         cmocka_unit_test(source__nothing_but_a_bogus_id),
         cmocka_unit_test(source__refused_filters_are_remembered),
