@@ -381,6 +381,7 @@ static void set_room(struct room *room, const struct play *play)
     room->holds = play->waiter && !play->born;
     room->bump = play->bump;
     room->keeps = play->keeps;
+    room->all = play->all;
     room->object_bytes = play->object_bytes;
     room->objects = play->objects;
     room->max_bytes = play->max_bytes;

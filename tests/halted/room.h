@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * room.h - the memory that a tracer (test_halted.c) shares with its subject (subject.c), and how they talk.
+ * room.h - the memory that a tracer (test_halted.c) shares with its subject (halted_subject.c), and how they talk.
  *
  * The tracer fills in what is to be played and starts the subject, another process. There the actor does one thing again and
  * again, and comes to the gate before each; the tracer lets it go on step by step. While somebody is halted the tracer
@@ -45,6 +45,7 @@ struct room {
     bool holds;          /* which the source holds back */
     bool bump;           /* the allocator of bump.h */
     bool keeps;          /* nothing is evicted: what was put stays */
+    bool all;            /* of which one of the others looks for each in each pass */
     bool others_resolve; /* what is missing, too */
     uint32_t object_bytes, objects; /* how large, and how many are put first */
     uint32_t requests_at_once;

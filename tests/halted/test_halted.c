@@ -2,7 +2,7 @@
 /*
  * test_halted.c - a thread that stands still for ever at any instruction of libtrove's holds up nobody.
  *
- * WHAT      A process (subject.c) uses libtrove-core.so as it is installed. By ptrace one of its threads is halted at an
+ * WHAT      A process (halted_subject.c) uses libtrove-core.so as it is installed. By ptrace one of its threads is halted at an
  *           instruction: of a put (of what is new, there, or just being put by others), of an eviction, of reads and
  *           statistics, of a resolve (also the first of a cache, and of many ids); of the reclaimer's thread, which grows
  *           the table, moves objects, and frees; of a fetch thread. While it stands there all other threads make a pass of
@@ -70,12 +70,12 @@ CASE(put_for_a_waiter, HALF, .act = ACT_PUT, .once = true, .source = true, .wait
 CASE(resolve_of_many, HALF, .act = ACT_RESOLVE_MANY, .source = true, .stride = 61, .acts = 1)
 CASE(first_resolve, HALF, .act = ACT_RESOLVE, .source = true, .cold = true, .stride = 61, .acts = 1)
 /* The reclaimer's thread, at three of its works. */
-CASE(grower, .keeps = true, .object_bytes = 40, .objects = 1000, .max_bytes = (uint64_t)4 << 20,
-     .act = ACT_PUT, .born = true, .stride = 61, .steps_max = 6000,
+CASE(grower, .keeps = true, .all = true, .object_bytes = 40, .objects = 1000,
+     .max_bytes = (uint64_t)4 << 20, .act = ACT_PUT, .born = true, .stride = 61, .steps_max = 6000,
      .run_from = "trove__table_service", .functions = {"trove__grow", "trove__level_create"})
 /* So much to move that the others, who help, do not end it soon. */
-CASE(mover, .keeps = true, .object_bytes = 40, .objects = 20000, .max_bytes = (uint64_t)64 << 20,
-     .act = ACT_PUT, .born = true, .stride = 61, .steps_max = 6000,
+CASE(mover, .keeps = true, .all = true, .object_bytes = 40, .objects = 10000,
+     .max_bytes = (uint64_t)16 << 20, .act = ACT_PUT, .born = true, .stride = 61, .steps_max = 6000,
      .run_from = "trove__resolve_duplicates",
      .functions = {"trove__place", "trove__resolve_duplicates", "trove__slot_cleared"})
 CASE(freer, .object_bytes = 200, .objects = 100, .max_bytes = (uint64_t)128 << 10, .act = ACT_PUT,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * subject.c - the process whose threads are halted: see room.h. It is linked with the library as it is installed.
+ * halted_subject.c - the process whose threads are halted: see room.h. It is linked with the library as it is installed.
  *
  * An object's number stands in its first bytes and in its id, so that hashing is one multiplication, and the source makes
  * any object from its id.
@@ -190,6 +190,19 @@ static void look_at(unsigned first, unsigned count)
     count_call();
 }
 
+/* All that was put and is known to be: none may be missing at any moment. */
+static void look_for_all(void)
+{
+    unsigned count = atomic_load(&room->count);
+
+    for (unsigned n = 0; n < count && n < ROOM_NUMBERS; n++) {
+        struct trove_oid id = id_of(n);
+
+        if (atomic_load(&room->there[n]) && !trove_has(cache, &id))
+            wrong("what is there is not found", n, 0);
+    }
+}
+
 static void resolve(unsigned n)
 {
     struct trove_result result;
@@ -326,6 +339,8 @@ static void *other(void *argument)
     add_and_wake(&room->ready);
     for (;;) {
         order = wait_for_change(&room->order, order);
+        if (room->all && index == 0)
+            look_for_all();
         if (room->pass == PASS_CALLS)
             pass_calls();
         else if (index == 0)
