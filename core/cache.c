@@ -39,6 +39,11 @@ bool trove__must_not_wait(void)
     return trove__section_ongoing() || trove__is_telling();
 }
 
+void trove__cache_forked(struct trove *cache)
+{
+    trove__sections_forked(cache);
+}
+
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
 /* The reader that was chosen at open does it: see reader.h. */

@@ -41,6 +41,9 @@ void trove__cache_leave(struct trove *cache);
 /* What the cache tells of itself. */
 struct trove__telemetry *trove__cache_telemetry(struct trove *cache);
 
+/* In a child of fork(): forgets who read CACHE in the parent (debug builds). */
+void trove__cache_forked(struct trove *cache);
+
 /* Adds N to a counter of the cache's statistics; (uint64_t)-1 takes one off a gauge. Wait-free. */
 void trove__cache_count(struct trove *cache, enum trove__counter which, uint64_t n);
 

@@ -127,6 +127,7 @@ static void after_fork_child(void)
     trove__threads_after_fork();
     for (struct trove *cache = caches; cache != NULL; cache = cache->next_cache) {
         trove__reclaim_after_fork(&cache->reclaim);
+        trove__cache_forked(cache);
         for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)
             trove__store_seq_cst(&cache->inside[s].callers, 0); /* [E1 shut]: the parent's */
     }
@@ -406,7 +407,7 @@ static int leave_shared_budget(struct trove *cache, const struct trove_until *un
     return r;
 }
 
-/* Closing while others read is the caller's error: what they borrowed is about to be freed. */
+/* Closing while others read is the caller's error: what they borrowed is about to be freed, or close would wait for them. */
 static void check_readers(struct trove *cache)
 {
 #ifdef TROVE_DEBUG
@@ -432,12 +433,12 @@ int trove_close(struct trove *cache, const struct trove_until *until)
     if (r == 0)
         r = leave_shared_budget(cache, until);
     if (r == 0) {
+        check_readers(cache); /* before what would wait for them for ever */
         trove__policy_give_up(&cache->policy);
         r = trove__reclaim_stop(&cache->reclaim, until);
     }
     if (r < 0)
         return r;
-    check_readers(cache);
     list_remove(cache);
     trove__flights_destroy(cache->flights);
     deinit_contents(cache);

@@ -50,10 +50,25 @@ static inline void trove__section_looks(struct trove *cache)
     trove__add_relaxed(&cache->readers, 1); /* RELAXED: a count */
 }
 
+/* In a child of fork() only the forking thread's sections are there. */
+static inline void trove__sections_forked(struct trove *cache)
+{
+    unsigned own = 0;
+
+    for (unsigned i = 0; i < trove__looked.count; i++)
+        own += trove__looked.caches[i] == cache;
+    trove__store_relaxed(&cache->readers, own); /* RELAXED: a count; one thread is left */
+}
+
 #else
 
 static inline void trove__section_opened(void)
 {
+}
+
+static inline void trove__sections_forked(struct trove *cache)
+{
+    (void)cache;
 }
 
 static inline void trove__section_closing(void)

@@ -110,16 +110,19 @@ static void budget__ones_own_bound_holds_too(void **state)
     struct trove *caches[2] = {open_with(budget, 16 * MIB, TROVE_OVERFULL_EVICT),
                                open_with(budget, 2 * MIB, TROVE_OVERFULL_EVICT)};
     struct trove_stats stats;
+    uint64_t before;
 
     (void)state;
     for (unsigned n = 0; n < 20000; n++)
         assert_int_equal(put(caches[0], n), 0);
+    trove_stats(caches[0], &stats);
+    before = stats.evictions; /* for a place in a full window of the table, at most */
     for (unsigned n = 0; n < PUTS; n++) {
         (void)put(caches[1], n);
         assert_true(used(caches[1]) <= 2 * MIB);
     }
     trove_stats(caches[0], &stats);
-    assert_int_equal(stats.evictions, 0);
+    assert_int_equal(stats.evictions, before);
     close_all(caches, 2);
     trove_budget_unref(budget);
     assert_nothing_left();
