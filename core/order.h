@@ -95,9 +95,9 @@
 /*
  * Fences. ThreadSanitizer follows none, so where it watches (TROVE_RCU_VISIBLE) the full fence is an access to one word
  * that everybody shares, which orders at least as much, and the acquire fence is nothing: code that uses it loads with
- * acquire itself in that build.
+ * acquire itself in that build. TROVE_ORDER_EXPLORED says that the tool follows fences.
  */
-#ifdef TROVE_RCU_VISIBLE
+#if defined(TROVE_RCU_VISIBLE) && !defined(TROVE_ORDER_EXPLORED)
 extern atomic_uint trove__fence_word;
 #define trove__fence_acquire() ((void)0)
 #define trove__fence_seq_cst() ((void)trove__add_seq_cst(&trove__fence_word, 0))

@@ -85,7 +85,8 @@
  *           a bucket that is marked DROPPED scan.
  * TESTS     tests/stepped/test_stopped_table.c (a thread stopped at each step of insert, removal, growth and move: I2, I3,
  *           I5 and PROGRESS; the bound of a find), tests/stepped/test_stopped_home.c (the same of objects brought home), tests/unit/test_reader.c (lanes, full windows, growth),
- *           tests/stress/test_cache_stress.c (I6, recounts), the TSan preset for E1 to E9.
+ *           tests/explore/test_explore_table.c (all interleavings of small cases, E1 to E9 weakened in turn),
+ *           tests/stress/test_cache_stress.c (I6, recounts).
  * SOURCES   Purcell, Harris: Non-blocking hashtables with open addressing (insert, then resolve). Maier, Sanders,
  *           Dementiev: Concurrent hash tables: fast and general? (high-bit index). Bronson, Shi: F14 (overflow counts).
  */

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mutants.c - cases against the sources, and against each mutant of them. See edges.h.
+ */
+#include "edges.h"
+#include "support.h"
+#include <stdio.h>
+#include <string.h>
+
+#define MUTANTS_MAX 512
+
+/* TROVE_EXPLORE_CASE and TROVE_EXPLORE_MUTANT: only what has this in its name. */
+static bool is_wanted(const char *variable, const char *name)
+{
+    const char *part = getenv(variable);
+
+    return part == NULL || strstr(name, part) != NULL;
+}
+
+/* Few preemptions show most. What is bounded in runs, too, is not all of what its bounds allow. */
+static const struct explorer_bounds short_bounds[] = {
+    {.preemptions = 1, .stale = 1},
+    {.preemptions = 1, .stale = 2},
+    {.preemptions = 2, .stale = 1, .runs = 8000},
+    {0},
+};
+static const struct explorer_bounds long_bounds[] = {
+    {.preemptions = 1, .stale = 1},
+    {.preemptions = 2, .stale = 1},
+    {.preemptions = 2, .stale = 2, .runs = 1000000},
+    {.preemptions = 3, .stale = 2, .runs = 3000000},
+    {0},
+};
+
+/* Runs ONE with one set of bounds after the other, until it fails. */
+static struct explorer_result run_bounds(const struct explorer_case *one)
+{
+    const struct explorer_bounds *bounds = test_long() ? long_bounds : short_bounds;
+    struct explorer_result result, all = {0};
+
+    for (; bounds->preemptions != 0 && !all.failed; bounds++) {
+        result = explorer_run(one, *bounds);
+        result.runs += all.runs;
+        all = result;
+    }
+    return all;
+}
+
+unsigned cases_that_fail(const struct explorer_case *cases, unsigned count)
+{
+    unsigned failed = 0;
+
+    mutate(NULL);
+    for (unsigned i = 0; i < count; i++) {
+        struct explorer_result result;
+
+        if (!is_wanted("TROVE_EXPLORE_CASE", cases[i].name))
+            continue;
+        result = run_bounds(&cases[i]);
+        printf("%-52s %8lu runs%s\n", cases[i].name, result.runs,
+               result.gave_up ? ", not all" : "");
+        if (!result.failed)
+            continue;
+        printf("%s\nreplay of \"%s\":\n", result.why, result.choices);
+        explorer_replay(&cases[i], result.choices);
+        failed++;
+    }
+    return failed;
+}
+
+/* The case that kills MUTANT, or NULL. */
+static const struct explorer_case *killer(const struct mutants_run *what,
+                                          const struct mutant *mutant,
+                                          struct explorer_result *ret_result)
+{
+    const struct explorer_bounds *bounds = test_long() ? long_bounds : short_bounds;
+
+    mutate(mutant);
+    for (; bounds->preemptions != 0; bounds++)
+        for (unsigned i = 0; i < what->case_count; i++) {
+            if (!is_wanted("TROVE_EXPLORE_CASE", what->cases[i].name))
+                continue;
+            *ret_result = explorer_run(&what->cases[i], *bounds);
+            if (ret_result->failed)
+                return &what->cases[i];
+        }
+    return NULL;
+}
+
+static bool is_spared(const struct mutants_run *what, const struct mutant *mutant)
+{
+    for (const char *const *name = what->spared; name != NULL && *name != NULL; name++)
+        if (strncmp(mutant->name, *name, strlen(*name)) == 0)
+            return true;
+    return false;
+}
+
+unsigned mutants_that_survive(const struct mutants_run *what)
+{
+    static struct mutant mutants[MUTANTS_MAX];
+    unsigned count = what->sites ? sites_of(what->family, mutants, MUTANTS_MAX)
+                                 : edges_of(what->family, mutants, MUTANTS_MAX);
+    unsigned survivors = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct explorer_result result;
+        const struct explorer_case *by;
+        bool spared = is_spared(what, &mutants[i]);
+
+        if (!is_wanted("TROVE_EXPLORE_MUTANT", mutants[i].name))
+            continue;
+        if (spared && !test_long()) {
+            printf("%-56s spared\n", mutants[i].name);
+            continue;
+        }
+        by = killer(what, &mutants[i], &result);
+        printf("%-56s %s%s: %s\n", mutants[i].name, by != NULL ? "dies in " : "",
+               by != NULL ? by->name
+               : spared   ? "survives, as is said"
+                          : "SURVIVES",
+               by != NULL ? result.why : "");
+        survivors += by == NULL && !spared;
+    }
+    mutate(NULL);
+    return survivors;
+}
