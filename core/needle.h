@@ -13,8 +13,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <trove/oid.h>
-#if defined(TROVE_RCU_VISIBLE) || defined(TROVE_TABLE_PLAIN) || !defined(__SSE2__)
+#if defined(TROVE_RCU_VISIBLE) || defined(TROVE_TABLE_PLAIN) ||                                    \
+    !(defined(__SSE2__) || (defined(__ARM_NEON) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__))
 #define TROVE__PLAIN 1 /* no vectors: ThreadSanitizer sees none, and other machines have none */
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
 #else
 #include <immintrin.h>
 #endif

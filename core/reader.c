@@ -18,6 +18,8 @@ static unsigned supported(const struct trove__reader *ret_readers[TROVE__READERS
         ret_readers[count++] = trove__reader_avx2;
     }
     ret_readers[count++] = trove__reader_sse2;
+#elif defined(__ARM_NEON) && !defined(TROVE_RCU_VISIBLE)
+    ret_readers[count++] = trove__reader_neon;
 #endif
     ret_readers[count++] = trove__reader_plain;
     return count;

@@ -21,6 +21,7 @@ struct trove__reader {
 
 /* [0] for SHA-1, [1] for SHA-256. */
 extern const struct trove__reader trove__reader_plain[2];
+extern const struct trove__reader trove__reader_neon[2];
 extern const struct trove__reader trove__reader_sse2[2];
 extern const struct trove__reader trove__reader_avx2[2];
 extern const struct trove__reader trove__reader_avx512[2];

@@ -137,6 +137,23 @@ static inline trove__lanes trove__match(const struct trove__bucket *bucket, uint
     }
     return lanes;
 }
+#elif defined(__ARM_NEON)
+typedef uint64_t trove__lanes;
+#define TROVE__LANE_BITS 8 /* bytes of narrowed comparisons */
+#define TROVE__LANE_SHIFT 0
+static inline trove__lanes trove__match(const struct trove__bucket *bucket, uint64_t tag)
+{
+    const uint16_t *words = (const uint16_t *)(const void *)bucket;
+    /* The upper halves of words, twice: eight tags in one register. */
+    uint32x4_t low = vuzp2q_u32(vreinterpretq_u32_u16(vld1q_u16(words)),
+                                vreinterpretq_u32_u16(vld1q_u16(words + 8)));
+    uint32x4_t high = vuzp2q_u32(vreinterpretq_u32_u16(vld1q_u16(words + 16)),
+                                 vreinterpretq_u32_u16(vld1q_u16(words + 24)));
+    uint16x8_t tags = vuzp2q_u16(vreinterpretq_u16_u32(low), vreinterpretq_u16_u32(high));
+    uint8x8_t same = vmovn_u16(vceqq_u16(tags, vdupq_n_u16((uint16_t)tag)));
+
+    return vget_lane_u64(vreinterpret_u64_u8(same), 0) & 0x0101010101010100;
+}
 #elif defined(__AVX512BW__)
 typedef uint32_t trove__lanes;
 #define TROVE__LANE_BITS 4 /* lanes of 16 bits: a tag is each fourth */

@@ -8,8 +8,12 @@
 #include "core/reader.h"
 
 extern const struct trove__reader alike_plain[2];
+#if defined(__x86_64__)
 extern const struct trove__reader alike_sse2[2];
 extern const struct trove__reader alike_avx2[2];
 extern const struct trove__reader alike_avx512[2];
+#elif defined(__ARM_NEON)
+extern const struct trove__reader alike_neon[2];
+#endif
 
 #endif

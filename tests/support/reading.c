@@ -27,7 +27,16 @@ void use_reader(struct trove *cache, const struct trove__reader *reader)
 
 const struct trove__reader *alike_of(const struct trove__reader *reader, enum trove_algo algo)
 {
-    const struct trove__reader *const kinds[] = {alike_plain, alike_sse2, alike_avx2, alike_avx512};
+    const struct trove__reader *const kinds[] = {
+        alike_plain,
+#if defined(__x86_64__)
+        alike_sse2,
+        alike_avx2,
+        alike_avx512,
+#elif defined(__ARM_NEON)
+        alike_neon,
+#endif
+    };
 
     for (unsigned k = 0; k < 4; k++)
         if (strcmp(kinds[k]->name, reader->name) == 0)
