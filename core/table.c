@@ -86,7 +86,8 @@
  * TESTS     tests/stepped/test_stopped_table.c (a thread stopped at each step of insert, removal, growth and move: I2, I3,
  *           I5 and PROGRESS; the bound of a find), tests/stepped/test_stopped_home.c (the same of objects brought home), tests/unit/test_reader.c (lanes, full windows, growth),
  *           tests/explore/test_explore_table.c (all interleavings of small cases, E1 to E9 weakened in turn),
- *           tests/stress/test_cache_stress.c (I6, recounts).
+ *           tests/stress/test_cache_stress.c (I6, recounts), tests/stress/test_linear.c (histories);
+ *           tests/model/table.pml (this protocol, to the end).
  * SOURCES   Purcell, Harris: Non-blocking hashtables with open addressing (insert, then resolve). Maier, Sanders,
  *           Dementiev: Concurrent hash tables: fast and general? (high-bit index). Bronson, Shi: F14 (overflow counts).
  */
@@ -458,6 +459,8 @@ bool trove__table_is_empty(struct trove__table *table)
     /* Oldest first: a settled level that reads 0 stays empty (I7); the newest decides at the moment it is read, if it is
      * still the newest afterwards. A level that is neither might get a late insert: not known to be empty. */
     for (;;) {
+        /* [E8 settled]: before the count. A level that is settled only afterwards may have got an insert in between. */
+        bool settled = trove__load_acquire(&level->settled) != 0;
         struct trove__level *next;
 
         if (trove__load_seq_cst(&level->count) != 0)
@@ -465,7 +468,7 @@ bool trove__table_is_empty(struct trove__table *table)
         next = trove__load_seq_cst(&level->next); /* [E2 publish-level] */
         if (next == NULL)
             return true;
-        if (trove__load_acquire(&level->settled) == 0) /* [E8 settled] */
+        if (!settled)
             return false;
         level = next;
     }
