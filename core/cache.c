@@ -107,7 +107,7 @@ static int insert_rcu(struct trove *cache, struct trove_object *object,
     uint64_t hash = trove__table_hash(&cache->table, object->id);
     int r, admitted;
 
-    trove__policy_prepare(&cache->policy, object);
+    trove__policy_prepare(&cache->policy, object, hash);
     r = insert_in_window(cache, object, hash, ret_other);
     *ret_private = r < 0;
     if (r < 0)

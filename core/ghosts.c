@@ -111,8 +111,20 @@ void trove__ghosts_remember(struct trove__ghosts *ghosts, uint64_t hash,
     trove__add_relaxed(&ghosts->bytes[origin], bytes); /* RELAXED: as above */
 }
 
-bool trove__ghosts_recall(struct trove__ghosts *ghosts, struct trove__table *table, uint64_t hash,
-                          struct trove__ghost *ret_ghost)
+/* As long as nothing was evicted, each look would be at memory that nobody has in his cache, for nothing. */
+static bool are_there_any(struct trove__ghosts *ghosts)
+{
+    return trove__load_relaxed(&ghosts->evictions) != 0; /* RELAXED: a clock */
+}
+
+void trove__ghosts_prefetch(struct trove__ghosts *ghosts, uint64_t hash)
+{
+    if (are_there_any(ghosts))
+        __builtin_prefetch(ghost_of(ghosts, hash), 1);
+}
+
+static bool find_ghost(struct trove__ghosts *ghosts, struct trove__table *table, uint64_t hash,
+                       struct trove__ghost *ret_ghost)
 {
     atomic_uint *ghost = ghost_of(ghosts, hash);
     unsigned seen = trove__load_relaxed(ghost); /* RELAXED: see trove__ghosts_remember() */
@@ -129,4 +141,10 @@ bool trove__ghosts_recall(struct trove__ghosts *ghosts, struct trove__table *tab
     ret_ghost->origin = (enum trove__ghost_origin)origin;
     ret_ghost->recent = ((bytes_now(ghosts, origin) - seen) & BYTES_MASK) <= RECENT_TICKS;
     return true;
+}
+
+bool trove__ghosts_recall(struct trove__ghosts *ghosts, struct trove__table *table, uint64_t hash,
+                          struct trove__ghost *ret_ghost)
+{
+    return are_there_any(ghosts) && find_ghost(ghosts, table, hash, ret_ghost);
 }

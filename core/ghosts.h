@@ -40,6 +40,8 @@ void trove__ghosts_deinit(struct trove__ghosts *ghosts, struct trove__budget *bu
 /* The object with HASH, of BYTES, is evicted. */
 void trove__ghosts_remember(struct trove__ghosts *ghosts, uint64_t hash,
                             enum trove__ghost_origin origin, uint64_t bytes);
+/* Starts loading what recall of HASH reads. */
+void trove__ghosts_prefetch(struct trove__ghosts *ghosts, uint64_t hash);
 /* Was HASH evicted within about as many evictions as TABLE has objects? Forgets it. *RET_GHOST is set only then. */
 bool trove__ghosts_recall(struct trove__ghosts *ghosts, struct trove__table *table, uint64_t hash,
                           struct trove__ghost *ret_ghost);

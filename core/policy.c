@@ -478,10 +478,12 @@ bool trove__policy_reserve_level(struct trove__policy *policy, uint64_t bytes, b
            evict_for(policy, bytes, &(struct gone){0}); /* in a section: nobody can be told */
 }
 
-void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object)
+void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object, uint64_t hash)
 {
     /* RELAXED: the object is private. */
     trove__store_relaxed(&object->state, policy->evicts ? STATE_QUEUED : 0);
+    if (policy->evicts)
+        trove__ghosts_prefetch(&policy->ghosts, hash);
 }
 
 bool trove__policy_displace(struct trove__policy *policy, uint64_t hash)

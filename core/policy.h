@@ -59,7 +59,8 @@ bool trove__policy_reserve(struct trove__policy *policy, uint64_t bytes);
 
 /* In sections, in this order: before OBJECT is inserted; when an insert found its window full (true: try again); after it
  * was published, as 0 or 1 came from the table (-ENOMEM: it was taken out again). */
-void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object);
+void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object,
+                           uint64_t hash);
 bool trove__policy_displace(struct trove__policy *policy, uint64_t hash);
 int trove__policy_admit(struct trove__policy *policy, struct trove_object *object, uint64_t hash);
 

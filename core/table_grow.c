@@ -308,11 +308,18 @@ static void move_some(struct trove__table *table, struct trove__level *level, un
     switch_head(table, level);
 }
 
+/* The reclaimer's thread moves faster than one writer adds; when it does not, there is need of help from here on. */
+static bool is_half_full(const struct trove__level *level)
+{
+    /* RELAXED: helping a little earlier or later is all the same. */
+    return (uint64_t)trove__load_relaxed(&level->count) * 2 > (level->mask + 1) * TROVE__SLOTS;
+}
+
 void trove__table_help(struct trove__table *table)
 {
     struct trove__level *level = level_to_move(table);
 
-    if (level != NULL)
+    if (level != NULL && is_half_full(trove__newest_level(table)))
         move_some(table, level, HELP_BUCKETS);
 }
 
