@@ -13,8 +13,8 @@
  * Method    harness.h, lanes.h. Every measurement is checked: the sum of the sizes must be that of what was asked for. Workloads
  *           that replace come last, and replace a quarter of the objects that is never looked up.
  * Options   --sizes 14,20,23  --threads 1,2  --many 16,64 (these at 2^20 only, turned over)  --turnovers 10
- *           --peers NAME,NAME...  --all-large (2^23 with all peers: 24 GiB and half an hour)  --tight (no room for trove's
- *           table to double)  and those of harness.h
+ *           --peers NAME,NAME...  --all-large (2^23 with all peers: 24 GiB and half an hour)
+ *           and those of harness.h
  */
 #include <stdio.h>
 #include <sys/wait.h>
@@ -23,8 +23,6 @@
 #include "bench/harness.h"
 #include "bench/lookup_report.h"
 #include "bench/lookup_workloads.h"
-
-extern bool peer_trove_tight;
 
 #define LIST_MAX 8
 struct list {
@@ -58,10 +56,6 @@ static int own_option(int argc, char **argv)
 {
     if (strcmp(argv[0], "--all-large") == 0) {
         all_large = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "--tight") == 0) {
-        peer_trove_tight = true;
         return 1;
     }
     if (argc < 2)

@@ -2,7 +2,7 @@
 /*
  * peer_trove.c - trove itself: `trove` with get and get_many, `trove has` with has.
  *
- * Configuration  max_bytes holds the objects, the table at its usual load (with --tight: no room to double it), queue cells,
+ * Configuration  max_bytes holds the objects, the table at a load between 3/8 and 3/4, queue cells,
  *                ghosts and slack, and an eighth more for what waits for grace periods. Everything else as it comes.
  * Replacing      a put of a new object; trove chooses what goes, and frees it after a grace period, in a thread of its own.
  */
@@ -12,8 +12,6 @@
 #include <trove/cache.h>
 
 #include "bench/peers.h"
-
-bool peer_trove_tight;
 
 static void put(struct trove *cache, uint64_t n)
 {
@@ -65,9 +63,7 @@ static void *open_table(size_t objects)
     trove_options_init(&options);
     options.hash = &bench_hash;
     if (objects > 0)
-        options.max_bytes =
-            ((uint64_t)objects * (128 + 10 + (peer_trove_tight ? 16 : 33)) + ((uint64_t)1 << 21)) *
-            8 / 7;
+        options.max_bytes = ((uint64_t)objects * (128 + 10 + 17) + ((uint64_t)1 << 21)) * 8 / 7;
     else
         options.max_bytes = (uint64_t)1 << 40; /* nothing is evicted */
     if (trove_open(&options, &cache, NULL) != 0)
