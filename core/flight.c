@@ -29,7 +29,7 @@
  * PROGRESS   create, join, leave, complete lock-free but for the allocator. wait sleeps.
  * LIMITS     flights_max flights at once; 2^28 waiters of one flight.
  * TESTS      tests/unit/test_flight.c, tests/unit/test_resolve.c, tests/stress/test_flight_stress.c, and the same in the
- *            perturbed build, tests/stress/perturbed/test_wake.c (I1); tests/model/flight.pml
+ *            perturbed build, tests/stress/perturbed/test_wake.c (I1), tests/stress/test_flight_crowds.c; tests/model/flight.pml
  *            (this protocol, to the end)
  */
 #include "core/flight.h"
