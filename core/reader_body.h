@@ -110,11 +110,14 @@ READER_INLINE int get_as(struct trove *cache, const struct trove_oid *id,
 /* As many lines as a core fetches at once, about. */
 #define GROUP 16
 
-/* At most GROUP ids, in three stages: each starts what the next one reads, for all of them. */
+/* At most GROUP ids, in three stages: each starts what the next one reads, for all of them. What the second one found stays
+ * valid in the third, because both are in the caller's section. */
 READER_INLINE size_t get_group(struct trove *cache, const struct trove_oid *ids, size_t count,
                                const struct trove_object **ret_objects, enum trove_algo algo)
 {
+    struct trove_object *likely[GROUP];
     uint64_t hashes[GROUP];
+    uint32_t missed = 0; /* a bit each */
     size_t found = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -123,16 +126,19 @@ READER_INLINE size_t get_group(struct trove *cache, const struct trove_oid *ids,
         hashes[i] = READER_HASH(&cache->table.secret, &needle, algo);
         trove__table_prefetch(&cache->table, hashes[i]);
     }
-    for (size_t i = 0; i < count; i++)
-        trove__table_prefetch_object(&cache->table, hashes[i]);
+    for (size_t i = 0; i < count; i++) {
+        bool is_missed;
+
+        likely[i] = trove__table_probe_home(&cache->table, hashes[i], &is_missed);
+        __builtin_prefetch(likely[i], 0, 3); /* NULL does no harm */
+        missed |= (uint32_t)is_missed << i;
+    }
     for (size_t i = 0; i < count; i++) {
         const struct trove__needle needle = trove__needle_of(ids[i].bytes, algo);
-        bool missed;
-        struct trove_object *object =
-            trove__table_find_home(&cache->table, &needle, hashes[i], algo, &missed);
+        struct trove_object *object = likely[i];
 
-        if (object == NULL && !missed)
-            object = find_any(cache, &ids[i], hashes[i]);
+        if (object == NULL || !trove__needle_is(&needle, object->id, algo))
+            object = missed >> i & 1 ? NULL : find_any(cache, &ids[i], hashes[i]);
         ret_objects[i] = object;
         if (object == NULL)
             continue;

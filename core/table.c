@@ -59,17 +59,17 @@
  *           taken this level for the newest has ended. Only then are its objects moved.
  *
  * EDGES     (each label stands at both of its ends)
- *   E1 publish-entry   trove__take_slot(), trove__finish_move(), trove__unseal() -> trove__table_find_home(), trove__scan_next()
+ *   E1 publish-entry   trove__take_slot(), trove__finish_move(), trove__unseal() -> trove__table_probe_home(), trove__scan_next()
  *                      all of the object
- *   E2 publish-level   publish_level() -> trove__newest_level(), trove__scan_next(), trove__table_find_home()
+ *   E2 publish-level   publish_level() -> trove__newest_level(), trove__scan_next(), trove__table_probe_home()
  *                      the level, zeroed
  *   E3 dedupe          trove__take_slot() -> trove__resolve_duplicates()
  *                      a store-load pair: slot, fence, scan
- *   E4 pass            count_pass() -> trove__scan_next(), trove__table_find_home()
+ *   E4 pass            count_pass() -> trove__scan_next(), trove__table_probe_home()
  *                      the counter before the slot; read after the slots
- *   E5 drop            drop_copy() -> trove__table_find_home()
+ *   E5 drop            drop_copy() -> trove__table_probe_home()
  *                      the mark before the clear; read after the lanes
- *   E6 head            switch_head() -> trove__scan_begin(), trove__table_find_home()
+ *   E6 head            switch_head() -> trove__scan_begin(), trove__table_probe_home()
  *                      the next level as the oldest, its view before its place as the head
  *   E7 moved           trove__finish_move(), drop_sealed() -> trove__scan_next()
  *                      the newer slot before the older's EMPTY
@@ -297,7 +297,7 @@ static bool is_later(const struct trove__scan *scan, const struct trove__place *
 static bool drop_copy(const struct trove__place *place, uint64_t hash, uint64_t word)
 {
     /* ACQ_REL [E5 drop]: before the clear; a vector load that misses the later copy and sees this slot cleared is followed
-     * by a look at the mark. Pairs with the load of meta in trove__table_find_home(). */
+     * by a look at the mark. Pairs with the load of meta in trove__table_probe_home(). */
     trove__or_acq_rel(&trove__home_of(place->level, hash)->meta, TROVE__DROPPED);
     /* ACQ_REL [E5 drop], [E4 pass]: whoever sees EMPTY here sees the later copy and its counters. */
     if (!trove__cas_acq_rel(trove__slot_at(place, hash), &word, 0))

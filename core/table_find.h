@@ -211,12 +211,11 @@ struct trove_object *trove__table_find_slow(struct trove__table *table, const ui
                                             uint64_t hash, enum trove_algo algo);
 
 /*
- * What the home bucket says about NEEDLE: the object, rcu-borrow, or NULL, and then *RET_MISSED tells whether that is the
- * answer: if not, ask trove__table_find_slow(). Wait-free; writes nothing. ALGO is the table's, a constant where it can be.
+ * What the home bucket says about HASH: the first object with its tag, rcu-borrow, whose id decides; or NULL, and then
+ * *RET_MISSED tells whether that is the answer. Wait-free; writes nothing.
  */
 static inline __attribute__((always_inline)) struct trove_object *
-trove__table_find_home(struct trove__table *table, const struct trove__needle *needle,
-                       uint64_t hash, enum trove_algo algo, bool *ret_missed)
+trove__table_probe_home(struct trove__table *table, uint64_t hash, bool *ret_missed)
 {
     /* ACQUIRE [E6 head]: pairs with the compare-and-swap of view in switch_head() and with trove__table_init(). */
     uint64_t view = trove__load_acquire(&table->view);
@@ -226,14 +225,11 @@ trove__table_find_home(struct trove__table *table, const struct trove__needle *n
     uint64_t meta;
 
     if (lanes != 0) {
-        /* ACQUIRE [E1 publish-entry]: pairs with the compare-and-swap in trove__take_slot(). The word may be another than the one
-         * that matched, or EMPTY by now; the id decides. A tag that misled, once in some thousand lookups, is left to the
-         * slow search, so that nothing here is a loop. */
-        struct trove_object *object =
-            trove__object_of(trove__load_acquire(trove__lane(home, lanes)));
-
         *ret_missed = false;
-        return object != NULL && trove__needle_is(needle, object->id, algo) ? object : NULL;
+        /* ACQUIRE [E1 publish-entry]: pairs with the compare-and-swap in trove__take_slot(). The word may be another than
+         * the one that matched, or EMPTY by now; the id decides. A tag that misled, once in some thousand lookups, is left
+         * to the slow search, so that nothing here is a loop. */
+        return trove__object_of(trove__load_acquire(trove__lane(home, lanes)));
     }
     /* ACQUIRE fence [E4 pass], [E5 drop]: meta and next are loaded after the lanes. Pairs with what count_pass() and
      * drop_copy() do to meta before what they announce. */
@@ -247,13 +243,26 @@ trove__table_find_home(struct trove__table *table, const struct trove__needle *n
     return NULL;
 }
 
+/*
+ * What the home bucket says about NEEDLE: the object, rcu-borrow, or NULL, and then *RET_MISSED tells whether that is the
+ * answer: if not, ask trove__table_find_rest(). Wait-free; writes nothing. ALGO is the table's, a constant where it can be.
+ */
+static inline __attribute__((always_inline)) struct trove_object *
+trove__table_find_home(struct trove__table *table, const struct trove__needle *needle,
+                       uint64_t hash, enum trove_algo algo, bool *ret_missed)
+{
+    struct trove_object *object = trove__table_probe_home(table, hash, ret_missed);
+
+    return object != NULL && trove__needle_is(needle, object->id, algo) ? object : NULL;
+}
+
 /* Among LANES of BUCKET the one with NEEDLE, or NULL. */
 static inline __attribute__((always_inline)) struct trove_object *
 trove__find_lane(const struct trove__bucket *bucket, trove__lanes lanes,
                  const struct trove__needle *needle, enum trove_algo algo)
 {
     for (; lanes != 0; lanes &= lanes - 1) {
-        /* ACQUIRE [E1 publish-entry]: as in trove__table_find_home(). */
+        /* ACQUIRE [E1 publish-entry]: as in trove__table_probe_home(). */
         struct trove_object *object =
             trove__object_of(trove__load_acquire(trove__lane(bucket, lanes)));
 
@@ -331,20 +340,8 @@ trove__table_find(struct trove__table *table, const uint8_t *id, uint64_t hash,
 /* A stage of get_many: starts loading what a find of HASH reads first. */
 static inline void trove__table_prefetch(struct trove__table *table, uint64_t hash)
 {
-    /* ACQUIRE [E6 head]: as in trove__table_find_home(). */
+    /* ACQUIRE [E6 head]: as in trove__table_probe_home(). */
     __builtin_prefetch(trove__home_in(trove__load_acquire(&table->view), hash), 0, 3);
-}
-
-/* The next stage: starts loading the likely object. */
-static inline void trove__table_prefetch_object(struct trove__table *table, uint64_t hash)
-{
-    /* ACQUIRE [E6 head]: as in trove__table_find_home(). */
-    struct trove__bucket *home = trove__home_in(trove__load_acquire(&table->view), hash);
-    trove__lanes lanes = trove__match(home, trove__tag_of(hash));
-
-    /* RELAXED: a prefetch of a stale address harms nobody. */
-    if (lanes != 0)
-        __builtin_prefetch(trove__object_of(trove__load_relaxed(trove__lane(home, lanes))), 0, 3);
 }
 
 #endif

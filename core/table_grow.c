@@ -315,12 +315,18 @@ static bool is_half_full(const struct trove__level *level)
     return (uint64_t)trove__load_relaxed(&level->count) * 2 > (level->mask + 1) * TROVE__SLOTS;
 }
 
-void trove__table_help(struct trove__table *table)
+void trove__table_move(struct trove__table *table)
 {
     struct trove__level *level = level_to_move(table);
 
-    if (level != NULL && is_half_full(trove__newest_level(table)))
+    if (level != NULL)
         move_some(table, level, HELP_BUCKETS);
+}
+
+void trove__table_help(struct trove__table *table)
+{
+    if (level_to_move(table) != NULL && is_half_full(trove__newest_level(table)))
+        trove__table_move(table);
 }
 
 /* --- the reclaimer's thread --------------------------------------------------------------------------------------- */

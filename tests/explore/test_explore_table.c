@@ -438,7 +438,7 @@ static void help(void *context)
     struct play *play = context;
 
     trove__section_enter();
-    trove__table_help(&play->table);
+    trove__table_move(&play->table);
     trove__section_leave();
 }
 

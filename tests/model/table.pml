@@ -507,7 +507,7 @@ proctype service() {
     running--
 }
 
-/* trove__table_help(): a put's share of the moving */
+/* trove__table_move(): a put's share of the moving */
 proctype helper() {
     byte l, s, i, v, e, at;
     bool won;

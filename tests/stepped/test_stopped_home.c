@@ -277,7 +277,7 @@ static void stopped_home__growth_in_between(void **state)
     trove__table_homing_arrive(&f.table);
     while (trove__table_service(&f.table))
         ;
-    trove__table_help(&f.table);
+    trove__table_move(&f.table);
     assert_int_equal(trove__table_sizes(&f.table).levels, 1);
     all_are_found(&f);
     end(&f);

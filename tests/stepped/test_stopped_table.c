@@ -231,7 +231,7 @@ static void stopped_table__growth_and_move(void **state)
         stands = stepper_run_to(act_service, &act, at);
         others_get_on(&f, 340, 9999);
         trove__section_enter();
-        trove__table_help(&f.table);
+        trove__table_move(&f.table);
         trove__section_leave();
         others_get_on(&f, 340, 9998);
         stepper_resume();
