@@ -107,55 +107,76 @@ READER_INLINE int get_as(struct trove *cache, const struct trove_oid *id,
     return 0;
 }
 
-/* As many lines as a core fetches at once, about. */
-#define GROUP 16
+/*
+ * get_many is a pipeline of three stages, each of which starts loading what the next one reads: an id's hash and bucket; what the
+ * bucket says and the likely object; the comparison. An id is in a stage AHEAD ids before the one in the next. Twice that
+ * many lines, about as many as a core fetches at once, are under way all the time.
+ */
+#define AHEAD 12
+#define RING 32 /* more than two times AHEAD, a power of two */
+_Static_assert(RING > 2 * AHEAD && (RING & (RING - 1)) == 0,
+               "an id's place is kept until it leaves");
 
-/* At most GROUP ids, in three stages: each starts what the next one reads, for all of them. What the second one found stays
- * valid in the third, because both are in the caller's section. */
-READER_INLINE size_t get_group(struct trove *cache, const struct trove_oid *ids, size_t count,
-                               const struct trove_object **ret_objects, enum trove_algo algo)
+struct reader_ring {
+    struct trove_object *likely[RING];
+    uint64_t hashes[RING];
+    uint32_t missed; /* a bit each */
+};
+
+READER_INLINE void many_hash(struct trove *cache, struct reader_ring *ring,
+                             const struct trove_oid *ids, size_t i, enum trove_algo algo)
 {
-    struct trove_object *likely[GROUP];
-    uint64_t hashes[GROUP];
-    uint32_t missed = 0; /* a bit each */
-    size_t found = 0;
+    const struct trove__needle needle = trove__needle_of(ids[i].bytes, algo);
+    uint64_t hash = READER_HASH(&cache->table.secret, &needle, algo);
 
-    for (size_t i = 0; i < count; i++) {
-        const struct trove__needle needle = trove__needle_of(ids[i].bytes, algo);
+    ring->hashes[i % RING] = hash;
+    trove__table_prefetch(&cache->table, hash);
+}
 
-        hashes[i] = READER_HASH(&cache->table.secret, &needle, algo);
-        trove__table_prefetch(&cache->table, hashes[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        bool is_missed;
+READER_INLINE void many_probe(struct trove *cache, struct reader_ring *ring, size_t i)
+{
+    uint32_t bit = (uint32_t)1 << i % RING;
+    bool missed;
 
-        likely[i] = trove__table_probe_home(&cache->table, hashes[i], &is_missed);
-        __builtin_prefetch(likely[i], 0, 3); /* NULL does no harm */
-        missed |= (uint32_t)is_missed << i;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct trove__needle needle = trove__needle_of(ids[i].bytes, algo);
-        struct trove_object *object = likely[i];
+    ring->likely[i % RING] =
+        trove__table_probe_home(&cache->table, ring->hashes[i % RING], &missed);
+    __builtin_prefetch(ring->likely[i % RING], 0, 3); /* NULL does no harm */
+    ring->missed = missed ? ring->missed | bit : ring->missed & ~bit;
+}
 
-        if (object == NULL || !trove__needle_is(&needle, object->id, algo))
-            object = missed >> i & 1 ? NULL : find_any(cache, &ids[i], hashes[i]);
-        ret_objects[i] = object;
-        if (object == NULL)
-            continue;
+/* What the stage before found is valid still, for both are in the caller's section. */
+READER_INLINE struct trove_object *many_compare(struct trove *cache, const struct reader_ring *ring,
+                                                const struct trove_oid *ids, size_t i,
+                                                enum trove_algo algo)
+{
+    const struct trove__needle needle = trove__needle_of(ids[i].bytes, algo);
+    struct trove_object *object = ring->likely[i % RING];
+
+    if (object == NULL || !trove__needle_is(&needle, object->id, algo))
+        object =
+            ring->missed >> i % RING & 1 ? NULL : find_any(cache, &ids[i], ring->hashes[i % RING]);
+    if (object != NULL)
         trove__policy_touch(object);
-        found++;
-    }
-    return found;
+    return object;
 }
 
 READER_INLINE size_t get_many_as(struct trove *cache, const struct trove_oid *ids, size_t count,
                                  const struct trove_object **ret_objects, enum trove_algo algo)
 {
+    struct reader_ring ring;
     size_t found = 0;
 
-    for (size_t i = 0; i < count; i += GROUP)
-        found +=
-            get_group(cache, ids + i, count - i < GROUP ? count - i : GROUP, ret_objects + i, algo);
+    ring.missed = 0;
+    for (size_t i = 0; i < count + 2 * AHEAD; i++) {
+        if (i < count)
+            many_hash(cache, &ring, ids, i, algo);
+        if (i - AHEAD < count)
+            many_probe(cache, &ring, i - AHEAD);
+        if (i - 2 * AHEAD < count) {
+            ret_objects[i - 2 * AHEAD] = many_compare(cache, &ring, ids, i - 2 * AHEAD, algo);
+            found += ret_objects[i - 2 * AHEAD] != NULL;
+        }
+    }
     return found;
 }
 
