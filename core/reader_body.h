@@ -24,25 +24,13 @@
 #define READER_HASH trove__keyed_hash
 #endif
 
-READER_INLINE struct trove_object *find_rest(struct trove *cache, const struct trove_oid *id,
-                                             uint64_t hash, enum trove_algo algo)
-{
-    const struct trove__needle needle = trove__needle_of(id->bytes, algo);
-    bool dropped;
-    struct trove_object *object =
-        trove__table_find_rest(&cache->table, &needle, hash, algo, &dropped);
-
-    return object != NULL || !dropped
-               ? object
-               : trove__table_find_slow(&cache->table, id->bytes, hash, algo);
-}
-
 /* Everything else, for both algorithms. */
 READER_REST struct trove_object *find_any(struct trove *cache, const struct trove_oid *id,
                                           uint64_t hash)
 {
-    return cache->table.algo == TROVE_SHA1 ? find_rest(cache, id, hash, TROVE_SHA1)
-                                           : find_rest(cache, id, hash, TROVE_SHA256);
+    return cache->table.algo == TROVE_SHA1
+               ? trove__table_find_beyond(&cache->table, id->bytes, hash, TROVE_SHA1)
+               : trove__table_find_beyond(&cache->table, id->bytes, hash, TROVE_SHA256);
 }
 
 READER_REST bool has_rest(struct trove *cache, const struct trove_oid *id, uint64_t hash)

@@ -104,21 +104,12 @@ void trove__scan_begin(struct trove__scan *scan, struct trove__table *table, uin
     *scan = (struct trove__scan){.level = trove__load_acquire(&table->head), .hash = hash};
 }
 
-/* After the last slot of a bucket: is there another one of the window to look into? */
-static bool goes_on(const struct trove__bucket *bucket, uint64_t hash, unsigned next_step)
-{
-    /* ACQUIRE [E4 pass]: after the slots; pairs with count_pass(). */
-    uint64_t meta = trove__load_acquire(&bucket->meta);
-
-    return next_step < TROVE__STEPS && (meta >> trove__pass_shift(hash) & TROVE__PASS_MAX) != 0;
-}
-
 static void scan_leave_bucket(struct trove__scan *scan, const struct trove__bucket *bucket)
 {
     scan->is_inside = false;
     /* ACQUIRE fence [E4 pass], [E7 moved]: meta and what follows come after the lanes. */
     trove__fence_acquire();
-    if (goes_on(bucket, scan->hash, ++scan->step))
+    if (trove__window_goes_on(bucket, scan->hash, ++scan->step))
         return;
     /* ACQUIRE [E2 publish-level]: after the slots, never before; pairs with publish_level(). A slot that a mover emptied
      * was read before the fence [E7 moved], so the level it moved to is seen here. */
@@ -193,7 +184,7 @@ struct trove_object *trove__table_find_slow(struct trove__table *table, const ui
             object = find_strictly(bucket, id, hash, algo);
             if (object != NULL)
                 return object;
-        } while (goes_on(bucket, hash, ++step));
+        } while (trove__window_goes_on(bucket, hash, ++step));
     }
     return NULL;
 }
@@ -352,7 +343,7 @@ static void wake_when_loaded(struct trove__table *table, struct trove__level *le
 {
     /* Not at every insert: where growing is refused, asking again and again would cost more than it brings. */
     if ((trove__load_relaxed(&level->count) & 15) == 0 &&
-        trove__is_loaded(level)) /* RELAXED: a guess */
+        trove__is_filled(level, TROVE__GROW_QUARTERS)) /* RELAXED: a guess */
         table->host.wake(table->host.context);
 }
 
@@ -367,7 +358,7 @@ static bool is_promised(struct trove__table *table, const struct trove__level *l
         return false;
     for (; older != NULL; older = trove__load_acquire(&older->next)) /* [E2 publish-level] */
         sum += (uint64_t)trove__load_relaxed(&older->count);         /* RELAXED: a guess */
-    return sum * 4 > (level->mask + 1) * TROVE__SLOTS * 3;
+    return sum * 4 > (level->mask + 1) * TROVE__SLOTS * TROVE__GROW_QUARTERS;
 }
 
 int trove__table_insert(struct trove__table *table, struct trove_object *object, uint64_t hash,

@@ -104,6 +104,24 @@ static inline struct trove__bucket *trove__home_of(const struct trove__level *le
     return trove__home_in(level->view, hash);
 }
 
+static inline struct trove__bucket *trove__bucket_at(struct trove__level *level, uint64_t hash,
+                                                     unsigned step)
+{
+    uint64_t bucket = trove__home_number(level->view, hash) + step * trove__stride_of(hash);
+
+    return &level->buckets[bucket & level->mask];
+}
+
+/* After the last slot of BUCKET: is there another one of the window to look into? */
+static inline bool trove__window_goes_on(const struct trove__bucket *bucket, uint64_t hash,
+                                         unsigned next_step)
+{
+    /* ACQUIRE [E4 pass]: after the slots; pairs with count_pass(). */
+    uint64_t meta = trove__load_acquire(&bucket->meta);
+
+    return next_step < TROVE__STEPS && (meta >> trove__pass_shift(hash) & TROVE__PASS_MAX) != 0;
+}
+
 static inline struct trove_object *trove__object_of(uint64_t word)
 {
     return (struct trove_object *)(uintptr_t)(word & TROVE__ADDRESS);
@@ -245,7 +263,7 @@ trove__table_probe_home(struct trove__table *table, uint64_t hash, bool *ret_mis
 
 /*
  * What the home bucket says about NEEDLE: the object, rcu-borrow, or NULL, and then *RET_MISSED tells whether that is the
- * answer: if not, ask trove__table_find_rest(). Wait-free; writes nothing. ALGO is the table's, a constant where it can be.
+ * answer: if not, ask trove__table_find_beyond(). Wait-free; writes nothing. ALGO is the table's, a constant where it can be.
  */
 static inline __attribute__((always_inline)) struct trove_object *
 trove__table_find_home(struct trove__table *table, const struct trove__needle *needle,
@@ -272,54 +290,50 @@ trove__find_lane(const struct trove__bucket *bucket, trove__lanes lanes,
     return NULL;
 }
 
-/* One level's part of trove__table_find_rest(). */
+/* One level's part of trove__table_find_beyond(). */
 static inline __attribute__((always_inline)) struct trove_object *
 trove__find_in_level(struct trove__level *level, const struct trove__needle *needle, uint64_t hash,
                      enum trove_algo algo, uint64_t *dropped)
 {
-    struct trove__bucket *home = trove__home_of(level, hash);
-    uint64_t number = trove__home_number(level->view, hash), meta;
+    struct trove__bucket *bucket;
+    unsigned step = 0;
 
-    for (unsigned step = 0; step < TROVE__STEPS; step++) {
-        struct trove__bucket *bucket =
-            &level->buckets[(number + step * trove__stride_of(hash)) & level->mask];
-        trove__lanes lanes = trove__match(bucket, trove__tag_of(hash));
-        struct trove_object *object = trove__find_lane(bucket, lanes, needle, algo);
+    do {
+        struct trove_object *object;
 
+        bucket = trove__bucket_at(level, hash, step);
+        object = trove__find_lane(bucket, trove__match(bucket, trove__tag_of(hash)), needle, algo);
         if (object != NULL)
             return object;
         /* ACQUIRE fence [E4 pass], [E5 drop], [E7 moved]: meta, the next bucket and the next level come after the lanes. */
         trove__fence_acquire();
-        meta = trove__load_acquire(&bucket->meta);
-        if ((meta >> trove__pass_shift(hash) & TROVE__PASS_MAX) == 0)
-            break;
-    }
+    } while (trove__window_goes_on(bucket, hash, ++step));
     /* ACQUIRE [E5 drop]: after the lanes of all steps; pairs with drop_copy(). */
-    *dropped |= trove__load_acquire(&home->meta) & TROVE__DROPPED;
+    *dropped |= trove__load_acquire(&trove__home_of(level, hash)->meta) & TROVE__DROPPED;
     return NULL;
 }
 
 /*
- * The whole search, a bucket at a time: for ids that trove__table_find_home() did not decide. NULL with *RET_DROPPED: a
- * duplicate was once taken out of the id's windows, so ask trove__table_find_slow(). Wait-free, at most 3 * 16 buckets.
+ * The whole search, for ids that trove__table_find_home() did not decide: a bucket at a time, and slot by slot when that finds
+ * nothing and a duplicate was once taken out of the id's windows. Wait-free, at most twice 3 * 16 buckets.
  */
 static inline __attribute__((always_inline)) struct trove_object *
-trove__table_find_rest(struct trove__table *table, const struct trove__needle *needle,
-                       uint64_t hash, enum trove_algo algo, bool *ret_dropped)
+trove__table_find_beyond(struct trove__table *table, const uint8_t *id, uint64_t hash,
+                         enum trove_algo algo)
 {
+    const struct trove__needle needle = trove__needle_of(id, algo);
     struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
     uint64_t dropped = 0;
 
     do {
-        struct trove_object *object = trove__find_in_level(level, needle, hash, algo, &dropped);
+        struct trove_object *object = trove__find_in_level(level, &needle, hash, algo, &dropped);
 
         if (object != NULL)
             return object;
         /* ACQUIRE [E2 publish-level]: after the lanes, never before; pairs with publish_level(). */
         level = trove__load_acquire(&level->next);
     } while (level != NULL);
-    *ret_dropped = dropped != 0;
-    return NULL;
+    return dropped != 0 ? trove__table_find_slow(table, id, hash, algo) : NULL;
 }
 
 /* The object with ID, rcu-borrow, or NULL. Wait-free; writes nothing. */
@@ -328,13 +342,10 @@ trove__table_find(struct trove__table *table, const uint8_t *id, uint64_t hash,
                   enum trove_algo algo)
 {
     const struct trove__needle needle = trove__needle_of(id, algo);
-    bool missed, dropped;
+    bool missed;
     struct trove_object *object = trove__table_find_home(table, &needle, hash, algo, &missed);
 
-    if (object != NULL || missed)
-        return object;
-    object = trove__table_find_rest(table, &needle, hash, algo, &dropped);
-    return object != NULL || !dropped ? object : trove__table_find_slow(table, id, hash, algo);
+    return object != NULL || missed ? object : trove__table_find_beyond(table, id, hash, algo);
 }
 
 /* A stage of get_many: starts loading what a find of HASH reads first. */

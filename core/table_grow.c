@@ -309,11 +309,7 @@ static void move_some(struct trove__table *table, struct trove__level *level, un
 }
 
 /* The reclaimer's thread moves faster than one writer adds; when it does not, there is need of help from here on. */
-static bool is_half_full(const struct trove__level *level)
-{
-    /* RELAXED: helping a little earlier or later is all the same. */
-    return (uint64_t)trove__load_relaxed(&level->count) * 2 > (level->mask + 1) * TROVE__SLOTS;
-}
+#define HELP_QUARTERS 2
 
 void trove__table_move(struct trove__table *table)
 {
@@ -325,7 +321,7 @@ void trove__table_move(struct trove__table *table)
 
 void trove__table_help(struct trove__table *table)
 {
-    if (level_to_move(table) != NULL && is_half_full(trove__newest_level(table)))
+    if (level_to_move(table) != NULL && trove__is_filled(trove__newest_level(table), HELP_QUARTERS))
         trove__table_move(table);
 }
 
@@ -337,7 +333,7 @@ static bool grow_ahead(struct trove__table *table)
 
     trove__section_enter();
     struct trove__level *newest = trove__newest_level(table);
-    grown = trove__is_loaded(newest) && trove__grow(table, newest, true) == 0;
+    grown = trove__is_filled(newest, TROVE__GROW_QUARTERS) && trove__grow(table, newest, true) == 0;
     trove__section_leave();
     return grown;
 }

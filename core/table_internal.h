@@ -9,14 +9,6 @@
 
 #define TROVE__BUCKETS_MIN 64
 
-static inline struct trove__bucket *trove__bucket_at(struct trove__level *level, uint64_t hash,
-                                                     unsigned step)
-{
-    uint64_t bucket = trove__home_number(level->view, hash) + step * trove__stride_of(hash);
-
-    return &level->buckets[bucket & level->mask];
-}
-
 /* The word of OBJECT, of HASH, at STEP of its window. */
 static inline uint64_t trove__word_at(const struct trove_object *object, uint64_t hash,
                                       unsigned step)
@@ -25,11 +17,14 @@ static inline uint64_t trove__word_at(const struct trove_object *object, uint64_
            (step == 0 ? 0 : TROVE__AWAY);
 }
 
-/* Three quarters: time to grow. */
-static inline bool trove__is_loaded(const struct trove__level *level)
+#define TROVE__GROW_QUARTERS 3
+
+/* Are more than that many quarters of LEVEL's slots in use? */
+static inline bool trove__is_filled(const struct trove__level *level, unsigned quarters)
 {
-    /* RELAXED: growing a little earlier or later is all the same. */
-    return (uint64_t)trove__load_relaxed(&level->count) * 4 > (level->mask + 1) * TROVE__SLOTS * 3;
+    /* RELAXED: growing, or helping, a little earlier or later is all the same. */
+    return (uint64_t)trove__load_relaxed(&level->count) * 4 >
+           (level->mask + 1) * TROVE__SLOTS * quarters;
 }
 
 /* A walk over the words with a hash's tag, in scan order over all levels, a bucket's at once (so it may miss a copy that a

@@ -11,6 +11,7 @@
 #include "core/policy.h"
 #include "core/rcu.h"
 #include "edges.h"
+#include "idle_host.h"
 #include "support.h"
 #include <stdio.h>
 
@@ -27,30 +28,11 @@ struct play {
     unsigned popped_count[EXPLORER_THREADS];
 };
 
-static bool work_nothing(void *context)
-{
-    (void)context;
-    return false;
-}
-
-static void before_nothing(void *context, uint64_t freed)
-{
-    (void)context, (void)freed;
-}
-
-static void after_nothing(void *context)
-{
-    (void)context;
-}
-
-static const struct trove__reclaim_host no_work = {work_nothing, before_nothing, after_nothing,
-                                                   NULL};
-
 static void make_queue(struct play *play)
 {
     trove__budget_init(&play->budget, 1 << 20, 1 << 19, false, NULL);
     play->ledger = trove__ledger_create();
-    trove__reclaim_init(&play->reclaim, &play->budget, play->ledger, &no_work);
+    trove__reclaim_init(&play->reclaim, &play->budget, play->ledger, &idle_host);
     /* No thread is started: a case takes its turns itself. */
     trove__store_relaxed(&play->reclaim.thread_state, TROVE__RECLAIM_STARTING);
     explorer_assert(trove__queue_init(&play->queue, &play->reclaim) == 0);
@@ -184,7 +166,7 @@ static void setup_state(void *context)
 
     trove__budget_init(&play->budget, 1 << 20, 1 << 19, false, NULL);
     play->ledger = trove__ledger_create();
-    trove__reclaim_init(&play->reclaim, &play->budget, play->ledger, &no_work);
+    trove__reclaim_init(&play->reclaim, &play->budget, play->ledger, &idle_host);
     trove__store_relaxed(&play->reclaim.thread_state, TROVE__RECLAIM_STARTING);
     play->policy.reclaim = &play->reclaim;
     play->policy.budget = &play->budget;

@@ -14,6 +14,7 @@
 #include "core/rcu.h"
 #include "core/reclaim.h"
 #include "edges.h"
+#include "idle_host.h"
 #include "support.h"
 #include <stdio.h>
 
@@ -39,16 +40,6 @@ static bool work(void *context)
     return false;
 }
 
-static void before_nothing(void *context, uint64_t freed)
-{
-    (void)context, (void)freed;
-}
-
-static void after_nothing(void *context)
-{
-    (void)context;
-}
-
 static void free_memory(struct trove__retired *retired)
 {
     explorer_free(retired);
@@ -57,7 +48,7 @@ static void free_memory(struct trove__retired *retired)
 static void setup(void *context)
 {
     struct play *play = context;
-    const struct trove__reclaim_host host = {work, before_nothing, after_nothing, play};
+    const struct trove__reclaim_host host = {work, idle_before_grace, idle_after_grace, play};
 
     trove__budget_init(&play->budget, 1 << 20, 1 << 19, false, NULL);
     play->ledger = trove__ledger_create();

@@ -17,6 +17,7 @@
 #include "core/rcu.h"
 #include "core/table_internal.h"
 #include "edges.h"
+#include "idle_host.h"
 #include "support.h"
 #include <errno.h>
 #include <stdio.h>
@@ -65,22 +66,6 @@ static void host_wake(void *context)
     (void)context;
 }
 
-static bool work_nothing(void *context)
-{
-    (void)context;
-    return false;
-}
-
-static void before_nothing(void *context, uint64_t freed)
-{
-    (void)context, (void)freed;
-}
-
-static void after_nothing(void *context)
-{
-    (void)context;
-}
-
 /* The first eight bytes of an id are its hash, so that a case chooses where it goes. */
 static uint64_t hash_of(const struct trove__secret *secret, const uint8_t *id)
 {
@@ -95,11 +80,10 @@ static void make_table(struct play *play)
 {
     const struct trove__table_host host = {host_unlinked, host_reserve, host_unreserve, host_wake,
                                            play};
-    const struct trove__reclaim_host reclaim = {work_nothing, before_nothing, after_nothing, NULL};
 
     trove__budget_init(&play->budget, 1 << 20, 1 << 19, false, NULL);
     play->ledger = trove__ledger_create();
-    trove__reclaim_init(&play->reclaim, &play->budget, play->ledger, &reclaim);
+    trove__reclaim_init(&play->reclaim, &play->budget, play->ledger, &idle_host);
     /* No thread is started: a case takes its turns itself. */
     trove__store_relaxed(&play->reclaim.thread_state, TROVE__RECLAIM_STARTING);
     explorer_assert(

@@ -166,7 +166,7 @@ inline slot_cleared(i) {
 }
 
 /*
- * trove__scan_next(), scan_leave_bucket(), goes_on(): on to the next copy of the id, V, or to the END. The pass counter is loaded after
+ * trove__scan_next(), scan_leave_bucket(), trove__window_goes_on(): on to the next copy of the id, V, or to the END. The pass counter is loaded after
  * a bucket's slots, `next` after a level's. V is 0 before a slot is loaded, EDGE after the last of a bucket.
  */
 #define EDGE 16
@@ -641,7 +641,7 @@ proctype reader() {
         :: else
         fi
     }
-slow:                                             /* trove__table_find_rest(), trove__find_in_level() */
+slow:                                             /* trove__table_find_beyond(), trove__find_in_level() */
     atomic { v0 = 0; v1 = 0; meta = 0; next = 0; h = 0; t = head }
     do
     :: touch(READER, t);

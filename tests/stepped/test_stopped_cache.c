@@ -406,12 +406,6 @@ static void stopped_cache__a_lock_is_caught(void **state)
     assert_true(play_once(&put, 50));
 }
 
-static int install_allocator(void **state)
-{
-    (void)state;
-    return failing_allocator_install();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,5 +426,5 @@ int main(void)
         cmocka_unit_test(stopped_cache__a_lock_is_caught),
     };
 
-    return cmocka_run_group_tests(tests, install_allocator, NULL);
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
 }

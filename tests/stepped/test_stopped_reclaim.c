@@ -155,12 +155,6 @@ static void stopped_reclaim__puts_of_one_large_id(void **state)
     play(&put, 50);
 }
 
-static int install_allocator(void **state)
-{
-    (void)state;
-    return failing_allocator_install();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,5 +165,5 @@ int main(void)
         cmocka_unit_test(stopped_reclaim__puts_of_one_large_id),
     };
 
-    return cmocka_run_group_tests(tests, install_allocator, NULL);
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
 }

@@ -48,6 +48,12 @@ int failing_allocator_install(void)
     return trove_set_allocator(&allocator);
 }
 
+int failing_allocator_setup(void **state)
+{
+    (void)state;
+    return failing_allocator_install();
+}
+
 void failing_allocator_fail_at(unsigned n)
 {
     failing_allocator_fail_large(n, 0);

@@ -281,12 +281,6 @@ static void nomem__growth(void **state)
     assert_true(n > 3);
 }
 
-static int install(void **state)
-{
-    (void)state;
-    return failing_allocator_install();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,5 +288,5 @@ int main(void)
         cmocka_unit_test(nomem__two_threads),
         cmocka_unit_test(nomem__growth),
     };
-    return cmocka_run_group_tests(tests, install, NULL);
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
 }

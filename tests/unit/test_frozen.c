@@ -212,12 +212,6 @@ static void frozen__complete_in_turmoil(void **state)
     assert_nothing_left();
 }
 
-static int install(void **state)
-{
-    (void)state;
-    return failing_allocator_install();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,5 +220,5 @@ int main(void)
         cmocka_unit_test(frozen__refused),
         cmocka_unit_test(frozen__complete_in_turmoil),
     };
-    return cmocka_run_group_tests(tests, install, NULL);
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
 }

@@ -239,12 +239,6 @@ static void hostile__allocations_fail(void **state)
     assert_int_equal(failing_allocator_live(), 0);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return failing_allocator_install();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,5 +250,5 @@ int main(void)
         cmocka_unit_test(hostile__allocations_fail),
     };
 
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
 }

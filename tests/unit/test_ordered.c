@@ -452,12 +452,6 @@ static void ordered__threads(void **state)
     run_race((struct room){1000, 500, 3000});
 }
 
-static int install(void **state)
-{
-    (void)state;
-    return failing_allocator_install();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,5 +465,5 @@ int main(void)
         cmocka_unit_test(ordered__threads),
     };
 
-    return cmocka_run_group_tests(tests, install, NULL);
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
 }

@@ -687,12 +687,6 @@ static void start__fork(void **state)
     end();
 }
 
-static int install(void **state)
-{
-    (void)state;
-    return failing_allocator_install();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -713,5 +707,5 @@ int main(void)
         cmocka_unit_test(start__closed_in_the_middle),
         cmocka_unit_test(start__fork),
     };
-    return cmocka_run_group_tests(tests, install, NULL);
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
 }

@@ -289,12 +289,6 @@ static void shrink__a_reader_holds_it_up(void **state)
     assert_nothing_left();
 }
 
-static int install(void **state)
-{
-    (void)state;
-    return failing_allocator_install();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,5 +301,5 @@ int main(void)
         cmocka_unit_test(shrink__what_is_in_use_stays_whole),
         cmocka_unit_test(shrink__a_reader_holds_it_up),
     };
-    return cmocka_run_group_tests(tests, install, NULL);
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
 }

@@ -284,12 +284,6 @@ static void shutdown__a_reader_is_noticed(void **state)
 #define READER_TESTS
 #endif
 
-static int install(void **state)
-{
-    (void)state;
-    return failing_allocator_install();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,5 +293,5 @@ int main(void)
         cmocka_unit_test(shutdown__close_has_a_deadline),
         cmocka_unit_test(shutdown__reading_goes_on),
     };
-    return cmocka_run_group_tests(tests, install, NULL);
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
 }
