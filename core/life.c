@@ -185,7 +185,11 @@ static void host_wake(void *context)
 
 static bool service(void *context)
 {
-    return trove__table_service(&((struct trove *)context)->table);
+    struct trove *cache = context;
+    bool is_busy = trove__table_service(&cache->table);
+
+    trove__policy_tell(&cache->policy);
+    return is_busy;
 }
 
 static void before_grace(void *context, uint64_t freed)

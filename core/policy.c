@@ -386,15 +386,16 @@ static bool evict_for(struct trove__policy *policy, uint64_t bytes, struct gone 
 
 /* --- the calls ---------------------------------------------------------------------------------------------------- */
 
+static const struct trove_span evict_span = {.kind = TROVE_SPAN_EVICT};
+
 /* Making room begins, outside sections: it is told of, and timed now and then. */
 static void begin_span(struct trove__policy *policy, struct trove__timed *timed)
 {
-    static const struct trove_span what = {.kind = TROVE_SPAN_EVICT};
     bool is_sampled = trove__sample();
 
     timed->start_ns = 0;
-    if (is_sampled || trove__is_listened(policy->telemetry, what.kind))
-        trove__timed_begin(policy->telemetry, timed, &what, is_sampled);
+    if (is_sampled || trove__is_listened(policy->telemetry, TROVE_SPAN_EVICT))
+        trove__timed_begin(policy->telemetry, timed, &evict_span, is_sampled);
 }
 
 static void end_span(struct trove__policy *policy, struct trove__timed *timed,
@@ -412,6 +413,14 @@ static void end_span(struct trove__policy *policy, struct trove__timed *timed,
         trove__timed_end(policy->telemetry, timed, &what, TROVE_LATENCY_EVICT);
     }
     TROVE_PROBE(evict, policy, gone->objects, gone->bytes);
+}
+
+/* In a section nobody can be told: trove__policy_tell() will. */
+static void tell_later(struct trove__policy *policy, uint64_t objects, uint64_t bytes)
+{
+    /* RELAXED, both: sums. */
+    trove__add_relaxed(&policy->untold_bytes, bytes);
+    trove__add_relaxed(&policy->untold_objects, objects);
 }
 
 static bool reserve_evicting(struct trove__policy *policy, uint64_t bytes)
@@ -466,6 +475,9 @@ bool trove__policy_reserve(struct trove__policy *policy, uint64_t bytes)
 
 bool trove__policy_reserve_level(struct trove__policy *policy, uint64_t bytes, bool may_evict)
 {
+    struct gone gone = {0};
+    bool taken;
+
     if (trove__budget_reserve_leaving(policy->budget, bytes, policy->leave_bytes))
         return true;
     if (mode_of(policy) == TROVE_OVERFULL_GROW) {
@@ -473,9 +485,27 @@ bool trove__policy_reserve_level(struct trove__policy *policy, uint64_t bytes, b
         return true;
     }
     /* Not while what would have to go has no room in `deferred`: a half of the way helps nobody. */
-    return may_evict && mode_of(policy) == TROVE_OVERFULL_EVICT &&
-           bytes <= trove__budget_deferred_room(policy->budget) &&
-           evict_for(policy, bytes, &(struct gone){0}); /* in a section: nobody can be told */
+    if (!may_evict || mode_of(policy) != TROVE_OVERFULL_EVICT ||
+        bytes > trove__budget_deferred_room(policy->budget))
+        return false;
+    taken = evict_for(policy, bytes, &gone);
+    tell_later(policy, gone.objects, gone.bytes);
+    return taken;
+}
+
+void trove__policy_tell(struct trove__policy *policy)
+{
+    struct trove__timed timed = {0};
+    struct gone gone;
+
+    /* RELAXED, all: sums that are told of now or the next time. */
+    if (trove__load_relaxed(&policy->untold_objects) == 0)
+        return;
+    gone.objects = trove__exchange_relaxed(&policy->untold_objects, 0);
+    gone.bytes = trove__exchange_relaxed(&policy->untold_bytes, 0);
+    if (trove__is_listened(policy->telemetry, TROVE_SPAN_EVICT))
+        trove__timed_begin(policy->telemetry, &timed, &evict_span, false);
+    end_span(policy, &timed, &gone, 0);
 }
 
 void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object, uint64_t hash)
@@ -497,7 +527,9 @@ bool trove__policy_displace(struct trove__policy *policy, uint64_t hash)
                                               trove__table_hash(policy->table, victim->id)) != 0)
         return victim != NULL;
     count(policy, TROVE__COUNT_EVICTIONS, 1);
+    tell_later(policy, 1, bytes_of(victim));
     trove__policy_unlinked(policy, victim);
+    trove__reclaim_wake(policy->reclaim);
     return true;
 }
 

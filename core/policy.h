@@ -37,6 +37,7 @@ struct trove__policy {
     struct trove__queue small, main;
     _Alignas(TROVE__FALSE_SHARING_BYTES)
         atomic_ulong wanted_room; /* in `deferred`, for the object that did not fit last */
+    atomic_ulong untold_objects, untold_bytes; /* evicted in a section, to be told of later */
     atomic_uint mode; /* enum trove_overfull: the policy, or what the callback answered last */
 };
 
@@ -67,6 +68,10 @@ int trove__policy_admit(struct trove__policy *policy, struct trove_object *objec
 /* Evicts what was used least until BYTES are gone, or nothing more can go now. Returns how many are. Outside sections;
  * lock-free. */
 uint64_t trove__policy_shrink(struct trove__policy *policy, uint64_t bytes);
+
+/* Tells of evictions that happened where nobody could be told: room for a level, a place in a full window. Outside sections;
+ * the reclaimer's thread. */
+void trove__policy_tell(struct trove__policy *policy);
 
 /* The table's host calls. */
 void trove__policy_unlinked(struct trove__policy *policy, struct trove_object *object);

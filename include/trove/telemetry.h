@@ -17,14 +17,14 @@
 
 /* What a span is about. Values are bits, for trove_subscriber.kinds. */
 enum trove_span_kind {
-    TROVE_SPAN_RESOLVE = 1,   /* one id of a resolve, whichever call asked for it */
-    TROVE_SPAN_PUT = 2,       /* a trove_put(); what a source brings is no put */
-    TROVE_SPAN_HAS = 4,       /* count_reads only */
-    TROVE_SPAN_GET = 8,       /* count_reads only; get_many is one span, with its count */
-    TROVE_SPAN_FETCH = 16,    /* a trove_fetch(), from its start to its end */
-    TROVE_SPAN_REQUEST = 32,  /* one call of the source */
-    TROVE_SPAN_SOURCE = 64,   /* what the source does within: it names the spans */
-    TROVE_SPAN_EVICT = 128,   /* making room: the objects and bytes that went */
+    TROVE_SPAN_RESOLVE = 1,  /* one id of a resolve, whichever call asked for it */
+    TROVE_SPAN_PUT = 2,      /* a trove_put(); what a source brings is no put */
+    TROVE_SPAN_HAS = 4,      /* count_reads only */
+    TROVE_SPAN_GET = 8,      /* count_reads only; get_many is one span, with its count */
+    TROVE_SPAN_FETCH = 16,   /* a trove_fetch(), from its start to its end */
+    TROVE_SPAN_REQUEST = 32, /* one call of the source */
+    TROVE_SPAN_SOURCE = 64,  /* what the source does within: it names the spans */
+    TROVE_SPAN_EVICT = 128, /* making room: objects and bytes that went; no parent: for the table */
     TROVE_SPAN_OVERFULL = 256 /* an object that found no room, or only past the bound (status 0) */
 };
 #define TROVE_SPAN_ALL 511u
