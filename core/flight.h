@@ -76,7 +76,9 @@ struct trove__flight {
 /* --- flight_pool.c: type-stable memory ------------------------------------------------------------------------------ */
 
 #define TROVE__FLIGHTS_MAX (1u << 24)
+#ifndef TROVE__POOL_CHUNK /* a test may have smaller ones */
 #define TROVE__POOL_CHUNK 64
+#endif
 
 struct trove__flight_pool {
     uint32_t max;

@@ -17,11 +17,11 @@
  *            reference unless the count is 0, then look at the link once more: the reference is on a flight in the list.
  * EDGES      E1 link      flight_insert() release -> search() acquire   a flight's key, state and references
  *            E2 unlink    search() release -> search() acquire   what whoever removed did before: the object is cached
- *            E3 new-key   trove__flight_create() release -> compare() acquire   the end of the flight's last life: who reads a
- *                         word of the new key finds the link that led here changed
+ *            E3 new-key   trove__flight_create(), flight_insert() release -> walk(), compare() acquire   the end of the flight's last
+ *                         life: who reads a word of the new one finds the link that led here changed
  * PROGRESS   lock-free: a search starts over only when another thread changed a link.
  * LIMITS     Versions wrap after 2^39 changes of one word during one step of a search.
- * TESTS      tests/stress/test_flight_stress.c
+ * TESTS      tests/stress/test_flight_stress.c, tests/explore/test_explore_flight.c (each edge)
  * SOURCES    M. Michael, High performance dynamic lock-free hash tables and list-based sets, SPAA 2002.
  */
 #include "core/memory.h"
@@ -108,7 +108,7 @@ static bool walk(struct trove__unit *unit, const struct key *key, struct place *
         if (index == 0)
             return true;
         flight = trove__flight_pool_at(&unit->pool, (uint32_t)index);
-        next = trove__load_acquire(&flight->next);
+        next = trove__load_acquire(&flight->next); /* [E1 link] [E2 unlink] [E3 new-key] */
         sign = compare(flight, key);
         if (trove__load_acquire(link) != word)
             return false;
@@ -177,9 +177,9 @@ bool trove__flight_insert(struct trove__unit *unit, struct trove__flight *flight
     for (;;) {
         if (search(unit, &key, &place))
             return false;
-        /* RELAXED both: nobody is led here yet but by stale links, whom the version tells (I2). */
-        own = trove__load_relaxed(&flight->next);
-        trove__store_relaxed(&flight->next, link_after(own, place.word & INDEX_MASK));
+        own = trove__load_relaxed(&flight->next); /* RELAXED: nobody changes it now */
+        /* RELEASE [E3 new-key]: as the key, for who is led here by a stale link, and would go on along the new one. */
+        trove__store_release(&flight->next, link_after(own, place.word & INDEX_MASK));
         /* SEQ_CST [E1 link]: hands over the flight. Pairs with walk(). Sequentially consistent for the leader, who then
          * looks into the cache and at `closed`. */
         if (trove__cas_seq_cst(place.link, &place.word, link_after(place.word, flight->index)))

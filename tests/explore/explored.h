@@ -65,6 +65,9 @@ int explored_yield(void);
 int explored_create(unsigned long *ret_thread, void *(*start)(void *context), void *context);
 int explored_join(unsigned long thread);
 int explored_clock(struct timespec *ret_now);
+int explored_mutex_make(const void *mutex);
+int explored_lock(const void *mutex);
+int explored_unlock(const void *mutex);
 
 #define EXPLORED_SITE(kind, order, failure)                                                        \
     static struct explored_site explored_here = {__FILE__, __func__, __LINE__, kind,   kind,       \
@@ -138,10 +141,15 @@ int explored_clock(struct timespec *ret_now);
 #define pthread_create(thread, attributes, start, context)                                         \
     ((void)(attributes), explored_create(thread, start, context))
 #define pthread_join(thread, result) ((void)(result), explored_join(thread))
+#define pthread_mutex_init(mutex, attributes) ((void)(attributes), explored_mutex_make(mutex))
+#define pthread_mutex_destroy(mutex) ((void)(mutex), 0)
+#define pthread_mutex_lock(mutex) explored_lock(mutex)
+#define pthread_mutex_unlock(mutex) explored_unlock(mutex)
 #define pthread_sigmask(how, set, before) ((void)(how), (void)(set), (void)(before), 0)
 
 /* Small enough that a case comes to the end of one. */
 #define TROVE__SEGMENT_CELLS 2
+#define TROVE__POOL_CHUNK 2
 #define clock_gettime(clock, now) ((void)(clock), explored_clock(now))
 
 #endif

@@ -9,6 +9,7 @@
  *           grace period waits for the sections that are open when it begins; the ends of these and of all earlier
  *           sections happen before its end, and its beginning happens before every later section. A program that has
  *           core/rcu.c gets that instead.
+ * MUTEXES   Who finds one locked sleeps until it is not; unlocking happens before the next locking.
  */
 #include "core/rcu.h"
 #include "explored.h"
@@ -23,12 +24,22 @@
 /* core/rcu.c has these too, and goes before. */
 #define MODEL __attribute__((weak))
 
+#define MUTEXES 16
+
+static struct mutex {
+    const void *word;
+    unsigned owner; /* a thread, from 1; 0: it is free */
+    struct view released;
+} mutexes[MUTEXES];
+static unsigned mutex_count;
+
 static struct clock begun; /* what happened before the grace periods so far began */
 static bool skips_grace;
 
 void explored_kernel_begin(void)
 {
     memset(&begun, 0, sizeof(begun));
+    mutex_count = 0;
 }
 
 void explorer_skip_grace_periods(bool skip)
@@ -181,6 +192,62 @@ long explored_syscall(long number, ...)
     va_end(args);
     return operation == FUTEX_WAKE_PRIVATE ? futex_wake(word, (unsigned)value)
                                            : futex_wait(word, (uint32_t)value, deadline);
+}
+
+/* --- mutexes ------------------------------------------------------------------------------------------------------ */
+
+static struct mutex *mutex_at(const void *word)
+{
+    unsigned i = 0;
+
+    while (i < mutex_count && mutexes[i].word != word)
+        i++;
+    if (i == MUTEXES)
+        complain("more than %u mutexes", MUTEXES);
+    if (i == mutex_count)
+        mutexes[mutex_count++] = (struct mutex){.word = word};
+    return &mutexes[i];
+}
+
+int explored_mutex_make(const void *word)
+{
+    *mutex_at(word) = (struct mutex){.word = word};
+    return 0;
+}
+
+int explored_lock(const void *word)
+{
+    struct mutex *mutex = mutex_at(word);
+    struct thread *thread = self();
+
+    schedule_point(place_of(word), true);
+    while (in_thread() && mutex->owner != 0) {
+        thread->state = ASLEEP;
+        thread->word = word;
+        thread->has_deadline = false;
+        switch_away();
+    }
+    mutex->owner = run.current;
+    view_join(&thread->view, &mutex->released);
+    return 0;
+}
+
+int explored_unlock(const void *word)
+{
+    struct mutex *mutex = mutex_at(word);
+
+    schedule_point(place_of(word), true);
+    if (mutex->owner != run.current)
+        complain("a mutex is unlocked that the thread did not lock");
+    mutex->owner = 0;
+    mutex->released = self()->view;
+    tick();
+    for (unsigned i = 1; i < THREADS; i++)
+        if (run.threads[i].state == ASLEEP && run.threads[i].word == word) {
+            run.threads[i].state = READY;
+            run.threads[i].word = NULL;
+        }
+    return 0;
 }
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */

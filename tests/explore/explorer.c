@@ -4,6 +4,7 @@
  */
 #include "explorer_internal.h"
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,23 @@ void complain(const char *format, ...)
 void explorer_fail(const char *why)
 {
     complain("%s", why);
+}
+
+static void on_fault(int number)
+{
+    (void)number;
+    complain("access to memory that is not there");
+}
+
+/* A wild pointer ends the run, not the test. BEFORE: whose the signal is between searches. */
+static void catch_faults(struct sigaction *ret_before)
+{
+    static char stack[64 << 10];
+    const stack_t own = {.ss_sp = stack, .ss_size = sizeof(stack)};
+    const struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK | SA_NODEFER};
+
+    if (sigaltstack(&own, NULL) != 0 || sigaction(SIGSEGV, &action, ret_before) != 0)
+        abort();
 }
 
 /* --- choices ------------------------------------------------------------------------------------------------------ */
@@ -436,10 +454,14 @@ static bool search(void)
 
 struct explorer_result explorer_run(const struct explorer_case *one, struct explorer_bounds bounds)
 {
+    struct sigaction before;
+
     begin(one, bounds, false);
+    catch_faults(&before);
     while (search())
         for (unsigned i = 0; i < touched_count; i++)
             known[touched[i]] = found[touched[i]];
+    sigaction(SIGSEGV, &before, NULL);
     result.gave_up = !result.failed && bounds.runs != 0 && result.runs >= bounds.runs;
     forget_uses();
     return result;
@@ -447,9 +469,13 @@ struct explorer_result explorer_run(const struct explorer_case *one, struct expl
 
 struct explorer_result explorer_replay(const struct explorer_case *one, const char *text)
 {
+    struct sigaction before;
+
     begin(one, (struct explorer_bounds){CHOICES_MAX, CHOICES_MAX, 1}, true);
+    catch_faults(&before);
     read_given(text);
     run_once();
+    sigaction(SIGSEGV, &before, NULL);
     forget_uses();
     run.verbose = is_replay = false;
     return result;

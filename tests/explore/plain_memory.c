@@ -18,6 +18,7 @@
 #define UNIT_BYTES 32
 #define PAGE_BYTES 256
 #define BLOCKS_MAX 4096
+#define NOT_MAPPED (64 << 10) /* the first so many bytes, on every Linux */
 
 static _Alignas(4096) char arena[ARENA_BYTES];
 static size_t part_used[THREADS];
@@ -56,10 +57,17 @@ static bool in_arena(const void *address)
     return (const char *)address >= arena && (const char *)address < arena + ARENA_BYTES;
 }
 
+static void check_pointer(const void *address)
+{
+    if ((uintptr_t)address < NOT_MAPPED)
+        complain("access through a null pointer");
+}
+
 uint32_t place_of(const void *address)
 {
     unsigned i = 0;
 
+    check_pointer(address);
     if (in_arena(address))
         return (uint32_t)((const char *)address - arena);
     while (i < static_count && statics[i] != address)
@@ -178,7 +186,10 @@ static void access_plain(const void *address, size_t size, bool writes)
     size_t at = (size_t)((const char *)address - arena);
     const struct block *block;
 
-    if (!in_arena(address) || size == 0)
+    if (size == 0)
+        return;
+    check_pointer(address);
+    if (!in_arena(address))
         return;
     block = block_at(address, size);
     if (!in_thread())
