@@ -42,7 +42,7 @@ const char *const lookup_workload_names[] = {"hit",        "hit_call",  "zipf", 
                                              "get_many64", "mix95",     "mix50",      NULL};
 
 /* Lookups of one table in one round, all threads together. */
-#define LOOKUPS ((size_t)60 << 11)
+#define LOOKUPS ((size_t)60 << 10)
 #define LOOKUPS_QUICK ((size_t)60 << 8)
 #define THREADS_MAX 64
 #define FEW_THREADS 2
@@ -210,7 +210,7 @@ static void begin_round(void *context, unsigned round)
 
     free_ids();
     id_count = (bench_settings.quick ? LOOKUPS_QUICK : LOOKUPS) / asked->threads;
-    id_count *= asked->threads > FEW_THREADS ? 4 : 1; /* they take a while to come and go */
+    id_count *= asked->threads > FEW_THREADS ? 2 : 1; /* they take a while to come and go */
     for (unsigned t = 0; t < asked->threads; t++) {
         ids[t] = bench_draw_ids(asked->draw, tables->present, tables->present_count, id_count + 1,
                                 (round + 1) * THREADS_MAX + t);
