@@ -17,7 +17,8 @@
  *   I2 An unlinked object is retired once: by its unlinker if QUEUED was not set, else by the hand that took its cell.
  *   I3 The bounds of budget.h. An object is charged before it is allocated, moves to `deferred` when it is retired, and is
  *      charged no more when it is freed. Eviction takes `deferred` first, and does not happen without.
- *   I4 queue.bytes is the sum of the objects in its cells, and what is just being pushed.
+ *   I4 queue.bytes is the sum of the objects in its cells, and what is just being pushed. What a hand sees of it is off by a
+ *      thousandth of the cache, and not at all in small ones.
  *
  * ROLES     Any thread, inside sections: each call that needs room is a hand. There is no evictor thread.
  *
@@ -64,6 +65,10 @@
 #define PIECE_BYTES ((uint64_t)4096)
 #define SLACK_SEGMENTS 8
 #define SMALL_KEEP_HINT 2
+#define LARGE_CACHE_BYTES ((uint64_t)16 << 20)
+#define TICKETS 16 /* two lines of cells: the adjacent-line prefetcher pulls lines in pairs */
+#define SLACK_BYTES_PART 16384 /* so all stripes' slack is a thousandth of the cache */
+#define SLACK_BYTES_MAX ((long)64 << 10)
 #define LARGE_PART 20 /* an object is large above this part of the bytes of all */
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
@@ -73,13 +78,20 @@ uint64_t trove__policy_fixed_bytes(uint64_t max_bytes)
     return trove__ghosts_bytes(max_bytes) + (2 + SLACK_SEGMENTS) * trove__segment_bytes();
 }
 
-static int make_queues(struct trove__policy *policy)
+/* How far writers may keep from one another costs a cache of MAX_BYTES little: see sum.h and queue.c. */
+static int make_queues(struct trove__policy *policy, uint64_t max_bytes)
 {
-    int r = trove__queue_init(&policy->small, policy->reclaim);
+    bool is_large = max_bytes >= LARGE_CACHE_BYTES;
+    unsigned batch = is_large ? TICKETS : 1;
+    long slack = !is_large ? 0
+                 : max_bytes / SLACK_BYTES_PART < SLACK_BYTES_MAX
+                     ? (long)(max_bytes / SLACK_BYTES_PART)
+                     : SLACK_BYTES_MAX;
+    int r = trove__queue_init(&policy->small, policy->reclaim, batch, slack);
 
     if (r < 0)
         return r;
-    r = trove__queue_init(&policy->main, policy->reclaim);
+    r = trove__queue_init(&policy->main, policy->reclaim, batch, slack);
     if (r < 0)
         trove__queue_deinit(&policy->small);
     return r;
@@ -111,7 +123,7 @@ int trove__policy_init(struct trove__policy *policy, const struct trove_options 
                                                                             : options->overfull);
     if (!policy->evicts)
         return 0;
-    r = make_queues(policy);
+    r = make_queues(policy, options->max_bytes);
     if (r < 0)
         return r;
     r = trove__ghosts_init(&policy->ghosts, options->max_bytes, budget);
@@ -174,14 +186,13 @@ static bool is_dead(struct trove_object *object)
 
 static int enqueue(struct trove__queue *queue, struct trove_object *object)
 {
-    uint64_t bytes = bytes_of(object);
+    long bytes = (long)bytes_of(object);
     int r;
 
-    trove__add_relaxed(&queue->bytes,
-                       bytes); /* RELAXED: a sum; before the push, so that it never goes below 0 */
+    trove__sum_add(&queue->bytes, bytes); /* before the push, so that it does not go below 0 */
     r = trove__queue_push(queue, object);
     if (r < 0)
-        trove__sub_relaxed(&queue->bytes, bytes); /* RELAXED: a sum */
+        trove__sum_add(&queue->bytes, -bytes);
     return r;
 }
 
@@ -190,7 +201,7 @@ static struct trove_object *dequeue(struct trove__queue *queue)
     struct trove_object *object = trove__queue_pop(queue);
 
     if (object != NULL)
-        trove__sub_relaxed(&queue->bytes, bytes_of(object)); /* RELAXED: a sum */
+        trove__sum_add(&queue->bytes, -(long)bytes_of(object));
     return object;
 }
 
@@ -309,9 +320,9 @@ static bool is_spared(struct trove__policy *policy, const struct trove__queue *f
 /* For a put that brings COMING bytes. */
 static struct trove__queue *choose_queue(struct trove__policy *policy, uint64_t coming)
 {
-    /* RELAXED, both: sums that are a little off choose a little differently. */
-    uint64_t small = trove__load_relaxed(&policy->small.bytes);
-    uint64_t main = trove__load_relaxed(&policy->main.bytes);
+    /* Sums that are a little off choose a little differently. */
+    uint64_t small = trove__sum_look(&policy->small.bytes);
+    uint64_t main = trove__sum_look(&policy->main.bytes);
 
     return main == 0 || small + coming > trove__share_of(&policy->share, small + main)
                ? &policy->small
@@ -631,8 +642,7 @@ static struct trove__queue *choose_entrance(struct trove__policy *policy,
     if (ghost.recent)
         trove__share_learn(&policy->share, ghost.origin == TROVE__GHOST_OF_SMALL,
                            trove__table_entries_hint(policy->table));
-    /* RELAXED, both: see choose_queue() */
-    all = trove__load_relaxed(&policy->small.bytes) + trove__load_relaxed(&policy->main.bytes);
+    all = trove__sum_look(&policy->small.bytes) + trove__sum_look(&policy->main.bytes);
     return bytes_of(object) > all / LARGE_PART ? &policy->small : &policy->main;
 }
 

@@ -6,12 +6,17 @@
  *   I1 A cell goes EMPTY -> object -> TAKEN, or EMPTY -> TAKEN, and never back.
  *   I2 An object pushed is popped at most once: the exchange that takes its cell decides.
  *   I3 A segment that is retired is not reachable from head or tail any more.
+ *   I4 Segments of a queue have different numbers, so a stripe's tickets are of the segment they name, and each ticket is
+ *      in one stripe once.
  *
  * ROLES     Any thread pushes and pops, inside sections.
  *
  * PROTOCOL  push: a ticket of the tail segment (one addition), then a compare-and-swap of that cell from EMPTY. Lost to a
  *           popper that would not wait: another ticket. Past the last cell: link a new segment with the object in its
  *           first cell, or follow the one that is linked.
+ *           In a large cache a pusher takes a line of tickets at once, and its stripe keeps those that are left, with the
+ *           number of the segment that they are of; when that is the tail no more they are forgotten, and poppers find
+ *           their cells EMPTY. So pushers meet once in a while, and each has a line of cells for itself.
  *           pop: a ticket of the head segment, then an exchange of that cell to TAKEN. EMPTY came out: its pusher was
  *           slow and takes another ticket; so does the popper. Past the last cell: move tail off this segment (I3), then
  *           head; who moves head retires the segment.
@@ -22,7 +27,8 @@
  *
  * PROGRESS  lock-free: a retry means that another ticket was served, or a segment linked. No thread waits for another: a
  *           pusher stopped between ticket and cell loses the cell, nobody else loses anything.
- * LIMITS    A queue holds at least one segment. Cells that were poisoned stay unused.
+ * LIMITS    A queue holds at least one segment. Cells that were poisoned or forgotten stay unused. Where tickets are taken by the
+ *           line, first in first out holds for each pusher by itself, and among pushers but for less than a segment.
  * TESTS     tests/stepped/test_stopped_cache.c (a pusher and popper stopped at each step, also while segments come and
  *           go), tests/stress/test_cache_stress.c, by what the evictor finds.
  * SOURCES   Correia, Ramalhete: FAAArrayQueue. Yang, Mellor-Crummey: A wait-free queue as fast as fetch-and-add.
@@ -39,6 +45,7 @@ struct trove__segment {
     _Alignas(TROVE__FALSE_SHARING_BYTES) _Atomic(struct trove__segment *) next;
     struct trove__retired retired;
     struct trove__budget *budget;
+    uint64_t number;
     _Alignas(TROVE__FALSE_SHARING_BYTES)
         atomic_ulong cells[TROVE__SEGMENT_CELLS]; /* 0, an object's address, or TAKEN */
 };
@@ -86,16 +93,21 @@ static struct trove__segment *segment_create(struct trove__reclaim *reclaim)
     return segment;
 }
 
-int trove__queue_init(struct trove__queue *queue, struct trove__reclaim *reclaim)
+int trove__queue_init(struct trove__queue *queue, struct trove__reclaim *reclaim, unsigned batch,
+                      long slack)
 {
     struct trove__segment *first = segment_create(reclaim);
 
     if (first == NULL)
         return -ENOMEM;
+    first->number = 0;
     queue->reclaim = reclaim;
+    queue->batch = batch;
     atomic_init(&queue->tail, first);
     atomic_init(&queue->head, first);
-    atomic_init(&queue->bytes, 0);
+    trove__sum_init(&queue->bytes, slack);
+    for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)
+        atomic_init(&queue->pushers[s].tickets, 0);
     return 0;
 }
 
@@ -118,6 +130,41 @@ static struct trove__segment *tail_of(const struct trove__queue *queue)
     return trove__load_acquire(&queue->tail);
 }
 
+/* A stripe's tickets in one word: their segment's number, and the next of them. A line begins at a multiple of the batch, and
+ * what is there when the next would be is nothing. */
+#define NEXT_BITS 16
+#define NEXT_MASK (((uint64_t)1 << NEXT_BITS) - 1)
+
+_Static_assert(TROVE__SEGMENT_CELLS <= NEXT_MASK, "a ticket fits its bits");
+
+/* TICKET, of segment NUMBER, is used; what follows it in its line is for this stripe. */
+static void keep_tickets(struct trove__queue *queue, uint64_t number, uint64_t ticket)
+{
+    if (queue->batch > 1)
+        /* RELAXED: what another thread of the stripe had left there is forgotten. */
+        trove__store_relaxed(&queue->pushers[trove__thread_stripe()].tickets,
+                             number << NEXT_BITS | (ticket + 1));
+}
+
+/* A ticket of TAIL: this stripe's next, or the first of another line, which may be past the last cell. */
+static uint64_t take_ticket(struct trove__queue *queue, struct trove__segment *tail)
+{
+    atomic_ulong *own = &queue->pushers[trove__thread_stripe()].tickets;
+    unsigned long word;
+    uint64_t ticket;
+
+    if (queue->batch > 1) {
+        word = trove__load_relaxed(own); /* RELAXED, all: the cell hands over */
+        while (word >> NEXT_BITS == tail->number && (word & (queue->batch - 1)) != 0)
+            if (trove__cas_relaxed(own, &word, word + 1))
+                return word & NEXT_MASK;
+    }
+    ticket = trove__add_relaxed(&tail->pushed, queue->batch);
+    if (ticket < TROVE__SEGMENT_CELLS)
+        keep_tickets(queue, tail->number, ticket);
+    return ticket;
+}
+
 /* Links a segment that holds OBJECT behind TAIL. 0; -EAGAIN: there is one now, not ours; -ENOMEM. */
 static int link_segment(struct trove__queue *queue, struct trove__segment *tail,
                         struct trove_object *object)
@@ -126,12 +173,14 @@ static int link_segment(struct trove__queue *queue, struct trove__segment *tail,
 
     if (fresh == NULL)
         return -ENOMEM;
+    fresh->number = tail->number + 1;
     atomic_init(&fresh->cells[0], (uintptr_t)object);
-    atomic_init(&fresh->pushed, 1);
+    atomic_init(&fresh->pushed, queue->batch);
     /* ACQ_REL [E2 link-segment], [E1 push-cell]: hands over the cells; pairs with tail_of() and leave_segment(). */
     if (trove__cas_acq_rel(&tail->next, &none, fresh)) {
         /* RELEASE [E2 link-segment]. Failure: somebody moved it on already. */
         trove__cas_release(&queue->tail, &tail, fresh);
+        keep_tickets(queue, fresh->number, 0);
         return 0;
     }
     segment_free(fresh); /* nobody has seen it */
@@ -144,8 +193,7 @@ int trove__queue_push(struct trove__queue *queue, struct trove_object *object)
 
     for (;;) {
         struct trove__segment *tail = tail_of(queue), *next;
-        /* RELAXED: the ticket alone decides whose cell it is; the cell hands over. */
-        uint64_t ticket = trove__add_relaxed(&tail->pushed, 1);
+        uint64_t ticket = take_ticket(queue, tail);
         unsigned long empty = 0;
 
         if (ticket < TROVE__SEGMENT_CELLS) {

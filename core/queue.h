@@ -10,6 +10,7 @@
 #include "core/budget.h"
 #include "core/object.h"
 #include "core/reclaim.h"
+#include "core/sum.h"
 
 struct trove__segment;
 
@@ -19,17 +20,22 @@ struct trove__segment;
 
 struct trove__queue {
     struct trove__reclaim *reclaim;
+    unsigned batch; /* tickets that a pusher takes at once */
     _Alignas(TROVE__FALSE_SHARING_BYTES) _Atomic(struct trove__segment *) tail;
     _Alignas(TROVE__FALSE_SHARING_BYTES) _Atomic(struct trove__segment *) head;
-    _Alignas(TROVE__FALSE_SHARING_BYTES)
-        atomic_ulong bytes; /* of the objects in it, kept by the user */
+    struct trove__sum bytes; /* of the objects in it, kept by the user */
+    struct {
+        _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong tickets; /* see queue.c */
+    } pushers[TROVE__COUNTER_STRIPES];
 };
 
 /* What a segment is charged with. */
 size_t trove__segment_bytes(void);
 
-/* 0, -ENOMEM (nothing to deinit). */
-int trove__queue_init(struct trove__queue *queue, struct trove__reclaim *reclaim);
+/* Pushers take BATCH tickets at once, 1 or a power of two by which TROVE__SEGMENT_CELLS can be divided. SLACK: of the sum of
+ * bytes. 0, -ENOMEM (nothing to deinit). */
+int trove__queue_init(struct trove__queue *queue, struct trove__reclaim *reclaim, unsigned batch,
+                      long slack);
 /* Frees the segments. The objects are the caller's. No concurrent calls. */
 void trove__queue_deinit(struct trove__queue *queue);
 

@@ -97,9 +97,8 @@ struct trove__policy *trove__shared_budget_largest(struct trove_budget *shared,
 
         if (policy == NULL || !policy->evicts)
             continue;
-        /* RELAXED, both: sums that are a little off choose a little differently. */
-        bytes =
-            trove__load_relaxed(&policy->small.bytes) + trove__load_relaxed(&policy->main.bytes);
+        /* Sums that are a little off choose a little differently. */
+        bytes = trove__sum_look(&policy->small.bytes) + trove__sum_look(&policy->main.bytes);
         if (bytes > most) {
             most = bytes;
             largest = policy;

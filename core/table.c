@@ -19,7 +19,8 @@
  *      evicted during that very put; but for objects brought home, across a grace period (table_home.c). So an id that is present throughout a find, and not evicted during it, is found:
  *      copies only ever move forward, and the find goes forward too.
  *   I6 level.count is at least the number of slots in use of the level: added before a slot is taken, taken off after it
- *      is cleared.
+ *      is cleared. In a large level stripes add some ahead of need (ahead.h), in all a sixty-fourth of the slots, and it is
+ *      that much too high; settle() takes off what is left of it.
  *   I7 A settled level gets no new object. So its count only falls, and reads 0 only when it is empty for ever.
  *   I8 While there are older levels, an insert leaves a quarter of the newest one's slots, all counted that has still to
  *      come; but for one that made room itself, by an eviction. So a mover finds a place: were inserts to fill the last
@@ -236,6 +237,36 @@ void trove__slot_cleared(struct trove__level *level, uint64_t hash, unsigned ste
         1); /* [E9 clear]: I6; trove__table_is_empty() and switch_head() acquire it */
 }
 
+/* RELAXED: the compare-and-swap of the slot publishes it with that (I6). */
+static void count_up(struct trove__level *level)
+{
+    if (level->ahead == NULL) {
+        trove__add_relaxed(&level->count, 1); /* RELAXED, both: as above */
+        return;
+    }
+    if (trove__ahead_use(level->ahead, 1))
+        return;
+    trove__add_relaxed(&level->count, (long)level->ahead_count + 1);
+    trove__ahead_keep(level->ahead, level->ahead_count);
+}
+
+void trove__level_count_back(struct trove__level *level)
+{
+    uint64_t ahead = level->ahead == NULL ? 0 : trove__ahead_collect(level->ahead);
+
+    if (ahead != 0)
+        /* RELEASE [E9 clear]: it may be what makes the count 0; clears are released by their own subtractions, and this goes
+         * on with what they released. */
+        trove__sub_release(&level->count, (long)ahead);
+}
+
+long trove__level_count(const struct trove__level *level)
+{
+    long count = trove__load_relaxed(&level->count); /* RELAXED: a statistic */
+
+    return level->ahead == NULL ? count : count - (long)trove__ahead_look(level->ahead);
+}
+
 int trove__take_slot(const struct trove__place *place, uint64_t hash,
                      const struct trove_object *object, uint64_t sealed)
 {
@@ -243,8 +274,7 @@ int trove__take_slot(const struct trove__place *place, uint64_t hash,
 
     if (!count_passes(place->level, hash, place->step))
         return -ENOSPC;
-    trove__add_relaxed(&place->level->count,
-                       1); /* RELAXED: the compare-and-swap below publishes it with the slot (I6) */
+    count_up(place->level);
     /* SEQ_CST [E1 publish-entry], [E3 dedupe]: pairs with the acquire loads of finds; failure loads nothing that is used. */
     if (trove__cas_seq_cst(trove__slot_at(place, hash), &empty, word))
         return 0;
@@ -339,11 +369,14 @@ struct trove__level *trove__newest_level(struct trove__table *table)
     return level;
 }
 
-static void wake_when_loaded(struct trove__table *table, struct trove__level *level)
+static void wake_when_loaded(struct trove__table *table, struct trove__level *level, uint64_t hash)
 {
-    /* Not at every insert: where growing is refused, asking again and again would cost more than it brings. */
-    if ((trove__load_relaxed(&level->count) & 15) == 0 &&
-        trove__is_filled(level, TROVE__GROW_QUARTERS)) /* RELAXED: a guess */
+    /* One insert of sixteen: where growing is refused, asking again and again would cost more than it brings. */
+    uint64_t turn = level->ahead != NULL
+                        ? hash >> 19
+                        : (uint64_t)trove__load_relaxed(&level->count); /* RELAXED: a guess */
+
+    if (turn % 16 == 0 && trove__is_filled(level, TROVE__GROW_QUARTERS))
         table->host.wake(table->host.context);
 }
 
@@ -387,7 +420,7 @@ int trove__table_insert(struct trove__table *table, struct trove_object *object,
     } while (r == -EAGAIN);
     if (r < 0)
         return r;
-    wake_when_loaded(table, mine.level);
+    wake_when_loaded(table, mine.level, hash);
     other = trove__resolve_duplicates(table, hash, &mine, object, &dropped);
     if (other == NULL)
         return 0;
@@ -455,6 +488,8 @@ bool trove__table_is_empty(struct trove__table *table)
         struct trove__level *next;
 
         if (trove__load_seq_cst(&level->count) != 0)
+            trove__level_count_back(level); /* if that was all */
+        if (trove__load_seq_cst(&level->count) != 0)
             return false;
         next = trove__load_seq_cst(&level->next); /* [E2 publish-level] */
         if (next == NULL)
@@ -479,7 +514,7 @@ struct trove__table_sizes trove__table_sizes(struct trove__table *table)
     struct trove__level *level = trove__load_acquire(&table->head);
 
     for (; level != NULL; level = trove__load_acquire(&level->next)) {
-        long count = trove__load_relaxed(&level->count); /* RELAXED: a statistic */
+        long count = trove__level_count(level);
 
         sizes.bytes += level->bytes;
         sizes.slots += (level->mask + 1) * TROVE__SLOTS;

@@ -57,6 +57,8 @@ struct trove__level {
     size_t bytes;        /* what its buckets and itself are charged with */
     struct trove__table *table;
     struct trove__retired retired;
+    struct trove__ahead *ahead; /* of count; NULL in a small level, which takes one at a time */
+    unsigned ahead_count;
     /* SHARED-HOT: every put and removal */
     _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_long count; /* at least the slots in use */
     /* movers */

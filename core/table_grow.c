@@ -32,6 +32,9 @@
 #define SERVICE_BUCKETS 64 /* in one section of the reclaimer's thread */
 #define PREFETCH_BUCKETS 2 /* not more than either */
 #define LAST_LEVEL_FACTOR 16
+#define AHEAD_PART 64 /* stripes together count this part of the slots ahead, at most */
+#define AHEAD_MIN 8
+#define AHEAD_MAX 64
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
 /* --- levels ------------------------------------------------------------------------------------------------------- */
@@ -41,10 +44,25 @@ static size_t bucket_align(size_t bytes)
     return bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : TROVE__LINE_BYTES;
 }
 
+/* How many a stripe of a level of BYTES may count ahead; 0: the level is small. */
+static unsigned ahead_of(size_t bytes)
+{
+    size_t slots = bytes / sizeof(struct trove__bucket) * TROVE__SLOTS;
+    size_t ahead = slots / AHEAD_PART / TROVE__COUNTER_STRIPES;
+
+    return ahead < AHEAD_MIN ? 0 : ahead < AHEAD_MAX ? (unsigned)ahead : AHEAD_MAX;
+}
+
+/* A level's own memory, beside its buckets. */
+static size_t frame_bytes(size_t bytes)
+{
+    return sizeof(struct trove__level) + (ahead_of(bytes) == 0 ? 0 : sizeof(struct trove__ahead));
+}
+
 static size_t charge_of(size_t bytes)
 {
     return trove__sized_usable(bytes, bucket_align(bytes)) +
-           trove__sized_usable(sizeof(struct trove__level), _Alignof(struct trove__level));
+           trove__sized_usable(frame_bytes(bytes), _Alignof(struct trove__level));
 }
 
 uint64_t trove__table_bytes_min(void)
@@ -58,7 +76,7 @@ static void free_level(struct trove__level *level)
     size_t charged = level->bytes, bytes = (level->mask + 1) * sizeof(struct trove__bucket);
 
     trove__sized_free(level->buckets, bytes, bucket_align(bytes));
-    trove__sized_free(level, sizeof(*level), _Alignof(struct trove__level));
+    trove__sized_free(level, frame_bytes(bytes), _Alignof(struct trove__level));
     table->host.unreserve(table->host.context, charged);
 }
 
@@ -81,14 +99,15 @@ static struct trove__bucket *make_buckets(size_t bytes)
 
 static struct trove__level *allocate_level(size_t bytes)
 {
-    struct trove__level *level = trove__sized_alloc(sizeof(*level), _Alignof(struct trove__level));
+    struct trove__level *level =
+        trove__sized_alloc(frame_bytes(bytes), _Alignof(struct trove__level));
 
     if (level == NULL)
         return NULL;
     level->buckets = make_buckets(bytes);
     if (level->buckets != NULL)
         return level;
-    trove__sized_free(level, sizeof(*level), _Alignof(struct trove__level));
+    trove__sized_free(level, frame_bytes(bytes), _Alignof(struct trove__level));
     return NULL;
 }
 
@@ -114,6 +133,10 @@ int trove__level_create(struct trove__table *table, uint64_t buckets, unsigned n
     atomic_init(&level->next, NULL);
     atomic_init(&level->settled, 0);
     atomic_init(&level->count, 0);
+    level->ahead_count = ahead_of(bytes);
+    level->ahead = level->ahead_count == 0 ? NULL : (struct trove__ahead *)(level + 1);
+    if (level->ahead != NULL)
+        trove__ahead_init(level->ahead);
     atomic_init(&level->cursor, 0);
     *ret_level = level;
     return 0;
@@ -353,6 +376,7 @@ static bool settle(struct trove__table *table)
     trove__reclaim_wait(table->reclaim);
     for (level = trove__load_acquire(&table->head); level->number <= last->number; /* [E6 head] */
          level = trove__load_acquire(&level->next)) { /* [E2 publish-level] */
+        trove__level_count_back(level);               /* nobody adds any more */
         /* RELEASE [E8 settled]: pairs with ACQUIRE in level_to_move() and trove__table_is_empty(). */
         trove__store_release(&level->settled, 1);
     }

@@ -70,6 +70,11 @@ int trove__take_slot(const struct trove__place *place, uint64_t hash,
 int trove__place(struct trove__level *level, uint64_t hash, const struct trove_object *object,
                  uint64_t sealed, struct trove__place *ret_place);
 
+/* Slots of LEVEL in use, what is on its way counted in: a statistic. */
+long trove__level_count(const struct trove__level *level);
+/* Takes off level.count what stripes have added ahead. */
+void trove__level_count_back(struct trove__level *level);
+
 /* The counters of a slot that was cleared by the caller. */
 void trove__slot_cleared(struct trove__level *level, uint64_t hash, unsigned step);
 

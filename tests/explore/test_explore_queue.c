@@ -35,7 +35,7 @@ static void make_queue(struct play *play)
     trove__reclaim_init(&play->reclaim, &play->budget, play->ledger, &idle_host);
     /* No thread is started: a case takes its turns itself. */
     trove__store_relaxed(&play->reclaim.thread_state, TROVE__RECLAIM_STARTING);
-    explorer_assert(trove__queue_init(&play->queue, &play->reclaim) == 0);
+    explorer_assert(trove__queue_init(&play->queue, &play->reclaim, 1, 0) == 0);
 }
 
 /* Number N of THREAD. */
@@ -105,6 +105,12 @@ static void setup_queue(void *context)
     make_queue(context);
 }
 
+static void setup_by_two(void *context)
+{
+    make_queue(context);
+    ((struct play *)context)->queue.batch = 2;
+}
+
 static void setup_one_left(void *context)
 {
     make_queue(context);
@@ -172,8 +178,8 @@ static void setup_state(void *context)
     play->policy.budget = &play->budget;
     play->policy.counters = &play->counters;
     play->policy.evicts = true;
-    explorer_assert(trove__queue_init(&play->policy.small, &play->reclaim) == 0);
-    explorer_assert(trove__queue_init(&play->policy.main, &play->reclaim) == 0);
+    explorer_assert(trove__queue_init(&play->policy.small, &play->reclaim, 1, 0) == 0);
+    explorer_assert(trove__queue_init(&play->policy.main, &play->reclaim, 1, 0) == 0);
     play->object = trove__object_create(play->ledger, TROVE_SHA1, TROVE_BLOB, BYTES);
     trove__budget_force(&play->budget, trove__object_usable(TROVE_SHA1, BYTES));
     trove__policy_prepare(&play->policy, play->object, 0);
@@ -277,6 +283,54 @@ static void check_budget(void *context)
     explorer_assert(play->taken[0] + play->taken[1] <= LIVE_MAX);
 }
 
+/* --- what stripes take ahead ----------------------------------------------------------------------------------------- */
+
+#define AHEAD 5
+#define AHEAD_LIVE_MAX (TROVE__COUNTER_STRIPES * AHEAD + 10)
+#define LITTLE 3 /* and what is taken ahead with it is room enough for another */
+#define REST (AHEAD_LIVE_MAX - 2 * LITTLE)
+
+static void setup_ahead(void *context)
+{
+    struct budget_play *play = context;
+
+    trove__budget_init(&play->budget, AHEAD_LIVE_MAX + 50, 50, false, NULL);
+    play->budget.ahead_bytes = AHEAD;
+}
+
+static void reserve_little_twice(void *context)
+{
+    struct budget_play *play = context;
+
+    for (int i = 0; i < 2; i++) {
+        if (trove__budget_reserve(&play->budget, LITTLE))
+            play->taken[0] += LITTLE;
+        explorer_assert(trove__budget_live(&play->budget) <= AHEAD_LIVE_MAX);
+    }
+}
+
+static void reserve_rest(void *context)
+{
+    struct budget_play *play = context;
+
+    if (trove__budget_reserve(&play->budget, REST))
+        play->taken[1] = REST;
+    explorer_assert(trove__budget_live(&play->budget) <= AHEAD_LIVE_MAX);
+}
+
+/* To the byte, and nothing is refused for what lies in a stripe. */
+static void check_ahead(void *context)
+{
+    struct budget_play *play = context;
+
+    explorer_assert(play->taken[0] == 2 * LITTLE);
+    explorer_assert(trove__budget_live(&play->budget) == play->taken[0] + play->taken[1]);
+    if (play->taken[1] == 0)
+        reserve_rest(play);
+    explorer_assert(play->taken[1] == REST);
+    explorer_assert(trove__load_relaxed(&play->budget.live) == AHEAD_LIVE_MAX);
+}
+
 /* --- the cases ------------------------------------------------------------------------------------------------------ */
 
 #define CASE(type, text, make, look, ...)                                                          \
@@ -303,6 +357,10 @@ static const struct explorer_case cases[] = {
          take_turn),
     CASE(budget_play, "two reserve, one retires", setup_budget, check_budget, reserve_first,
          reserve_second, reserve_and_retire),
+    CASE(budget_play, "two reserve, one from what it took ahead", setup_ahead, check_ahead,
+         reserve_little_twice, reserve_rest),
+    CASE(play, "two push, tickets by two", setup_by_two, check_queue, push_two, push_another),
+    CASE(play, "push, pop, tickets by two", setup_by_two, check_queue, push_two, pop_two),
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 

@@ -230,7 +230,7 @@ static void check_counts(struct play *play)
     struct trove__level *level = trove__load_relaxed(&play->table.head);
 
     for (; level != NULL; level = trove__load_relaxed(&level->next))
-        explorer_assert(trove__load_relaxed(&level->count) == copies_in(level, true));
+        explorer_assert(trove__level_count(level) == copies_in(level, true));
 }
 
 static void check_one_copy(void *context)
