@@ -110,14 +110,15 @@ int trove__telemetry_subscribe(struct trove__telemetry *telemetry,
 static int wait_until_left(struct trove__listener *listener, const struct trove_until *until)
 {
     unsigned inside, going = LISTENER_GOING;
+    int r = 0;
 
-    /* SEQ_CST [E1 inside]: after the state was changed. Pairs with tell_one(). */
-    while ((inside = trove__load_seq_cst(&listener->inside)) != 0) {
-        int r = trove__wait(&listener->inside, inside, until);
-
-        if (r < 0 && trove__load_seq_cst(&listener->inside) != 0)
-            return r;
-    }
+    /* SEQ_CST [E1 inside], all: after the state was changed. Pairs with tell_one(). */
+    trove__add_seq_cst(&listener->waiting, 1);
+    while (r >= 0 && (inside = trove__load_seq_cst(&listener->inside)) != 0)
+        r = trove__wait(&listener->inside, inside, until);
+    trove__sub_relaxed(&listener->waiting, 1); /* RELAXED: at worst one wake-up too many */
+    if (r < 0 && trove__load_seq_cst(&listener->inside) != 0)
+        return r;
     /* ACQ_REL [E3 free]: pairs with take_place(). Of several who wait one frees it. */
     trove__cas_acq_rel(&listener->state, &going, LISTENER_FREE);
     return 0;
@@ -159,9 +160,9 @@ static void tell_one(struct trove__listener *listener, const struct trove_span *
         in_listener--;
         current_span = outer;
     }
-    /* SEQ_CST [E1 inside]: pairs with wait_until_left(). */
+    /* SEQ_CST [E1 inside]: pairs with wait_until_left(). Not the state: of two who wait the first frees the place. */
     if (trove__sub_seq_cst(&listener->inside, 1) == 1 &&
-        trove__load_seq_cst(&listener->state) == LISTENER_GOING)
+        trove__load_seq_cst(&listener->waiting) != 0)
         trove__futex_wake(&listener->inside, INT_MAX);
 }
 

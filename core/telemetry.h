@@ -19,6 +19,7 @@ struct trove__histogram;
 struct trove__listener {
     _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_uint state; /* enum listener_state of telemetry.c */
     atomic_uint inside;                                     /* futex: threads that may call it */
+    atomic_uint waiting;                                    /* for these to leave */
     struct trove_subscriber subscriber;                     /* constant while the state is ON */
 };
 

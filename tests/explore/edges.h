@@ -37,14 +37,18 @@ void mutate(const struct mutant *mutant);
  * is a fence in both readings. Stays until it is set again. */
 void read_lanes_relaxed(bool relaxed);
 
-/* Runs CASES against each mutant of FAMILY, with more and more of bounds, until one fails; prints which kills which.
- * Returns how many survive but those whose name begins with one of SPARED (ends with NULL), for each of which the test's
- * opening comment says why. */
+/* A mutant that no case kills, by the beginning of its name, and why. */
+struct spared {
+    const char *mutant, *why;
+};
+
+/* Runs CASES against each mutant of FAMILIES (ends with NULL), with more and more of bounds, until one fails; prints which
+ * kills which. Returns how many survive but those of SPARED (ends with {0}; may be NULL). */
 struct mutants_run {
     const struct explorer_case *cases;
     unsigned case_count;
-    const char *family;
-    const char *const *spared;
+    const char *const *families;
+    const struct spared *spared;
     bool sites; /* of single sites, instead of edges */
 };
 unsigned mutants_that_survive(const struct mutants_run *what);

@@ -47,6 +47,39 @@ void explorer_skip_grace_periods(bool skip)
     skips_grace = skip;
 }
 
+/* --- sleeping ----------------------------------------------------------------------------------------------------- */
+
+static void sleep_on(const void *word)
+{
+    struct thread *thread = self();
+
+    thread->state = ASLEEP;
+    thread->words[0] = word;
+    thread->word_count = 1;
+    thread->has_deadline = false;
+    switch_away();
+}
+
+static bool is_asleep_on(const struct thread *thread, const void *word)
+{
+    for (unsigned i = 0; thread->state == ASLEEP && i < thread->word_count; i++)
+        if (thread->words[i] == word)
+            return true;
+    return false;
+}
+
+static unsigned wake_up(const void *word, unsigned count)
+{
+    unsigned woken = 0;
+
+    for (unsigned i = 1; i < THREADS && woken < count; i++)
+        if (is_asleep_on(&run.threads[i], word)) {
+            run.threads[i].state = READY;
+            woken++;
+        }
+    return woken;
+}
+
 /* --- sections ----------------------------------------------------------------------------------------------------- */
 
 static void see(const struct clock *clock)
@@ -123,12 +156,8 @@ MODEL void trove__grace_period(void)
             thread->waits_for |= 1u << i;
     }
     tick();
-    if (thread->waits_for != 0) {
-        thread->state = ASLEEP;
-        thread->has_deadline = false;
-        thread->word = NULL;
-        switch_away();
-    }
+    if (thread->waits_for != 0)
+        sleep_on(NULL);
     see(&thread->grace);
     say("%5u thread %u ends its grace period\n", run.step, run.current);
     tick();
@@ -136,62 +165,96 @@ MODEL void trove__grace_period(void)
 
 /* --- futexes ------------------------------------------------------------------------------------------------------ */
 
-static long futex_wait(const void *word, uint32_t expected, const struct timespec *deadline)
+/* Asleep on the words that the thread already has, unless one of them is not as EXPECTED. */
+static long sleep_on_all(const uint32_t *expected, bool has_deadline)
 {
     struct thread *thread = self();
 
-    schedule_point(place_of(word), false);
-    if (newest_value(word, sizeof(expected)) != expected) {
-        errno = EAGAIN;
-        return -1;
-    }
+    for (unsigned i = 0; i < thread->word_count; i++)
+        if (newest_value(thread->words[i], sizeof(*expected)) != expected[i]) {
+            errno = EAGAIN;
+            return -1;
+        }
     say("%5u thread %u falls asleep\n", run.step, run.current);
     thread->state = ASLEEP;
-    thread->word = word;
-    thread->has_deadline = deadline != NULL;
+    thread->has_deadline = has_deadline && !run.one->endless;
     thread->timed_out = false;
     switch_away();
     errno = ETIMEDOUT;
     return thread->timed_out ? -1 : 0;
 }
 
+static long futex_wait(const void *word, uint32_t expected, const struct timespec *deadline)
+{
+    struct thread *thread = self();
+
+    schedule_point(place_of(word), false);
+    thread->words[0] = word;
+    thread->word_count = 1;
+    return sleep_on_all(&expected, deadline != NULL);
+}
+
+static long futex_wait_any(const struct futex_waitv *waiters, unsigned count,
+                           const struct timespec *deadline)
+{
+    struct thread *thread = self();
+    uint32_t expected[WORDS_MAX];
+
+    if (count > WORDS_MAX)
+        complain("a sleep on more than %u words", WORDS_MAX);
+    for (unsigned i = 0; i < count; i++)
+        schedule_point(place_of((const void *)(uintptr_t)waiters[i].uaddr), false);
+    for (unsigned i = 0; i < count; i++) {
+        thread->words[i] = (const void *)(uintptr_t)waiters[i].uaddr;
+        expected[i] = (uint32_t)waiters[i].val;
+    }
+    thread->word_count = count;
+    return sleep_on_all(expected, deadline != NULL);
+}
+
 static long futex_wake(const void *word, unsigned count)
 {
-    unsigned woken = 0;
+    unsigned woken;
 
     schedule_point(place_of(word), true);
-    for (unsigned i = 1; i < THREADS && woken < count; i++) {
-        struct thread *thread = &run.threads[i];
-
-        if (thread->state != ASLEEP || thread->word != word)
-            continue;
-        thread->state = READY;
-        thread->word = NULL;
-        woken++;
-    }
+    woken = wake_up(word, count);
     say("%5u thread %u wakes %u\n", run.step, run.current, woken);
     return woken;
+}
+
+static long futex(va_list args)
+{
+    const void *word = va_arg(args, const void *);
+    int operation = va_arg(args, int), value = va_arg(args, int);
+    const struct timespec *deadline = va_arg(args, const struct timespec *);
+
+    return operation == FUTEX_WAKE_PRIVATE ? futex_wake(word, (unsigned)value)
+                                           : futex_wait(word, (uint32_t)value, deadline);
+}
+
+static long futex_waitv(va_list args)
+{
+    const struct futex_waitv *waiters = va_arg(args, const struct futex_waitv *);
+    unsigned count = va_arg(args, unsigned);
+
+    (void)va_arg(args, unsigned);
+    return futex_wait_any(waiters, count, va_arg(args, const struct timespec *));
 }
 
 long explored_syscall(long number, ...)
 {
     va_list args;
-    const void *word;
-    const struct timespec *deadline;
-    int operation, value;
+    long r = -1;
 
-    if (number != SYS_futex) {
-        errno = ENOSYS;
-        return -1;
-    }
     va_start(args, number);
-    word = va_arg(args, const void *);
-    operation = va_arg(args, int);
-    value = va_arg(args, int);
-    deadline = va_arg(args, const struct timespec *);
+    if (number == SYS_futex)
+        r = futex(args);
+    else if (number == SYS_futex_waitv)
+        r = futex_waitv(args);
+    else
+        errno = ENOSYS;
     va_end(args);
-    return operation == FUTEX_WAKE_PRIVATE ? futex_wake(word, (unsigned)value)
-                                           : futex_wait(word, (uint32_t)value, deadline);
+    return r;
 }
 
 /* --- mutexes ------------------------------------------------------------------------------------------------------ */
@@ -221,12 +284,8 @@ int explored_lock(const void *word)
     struct thread *thread = self();
 
     schedule_point(place_of(word), true);
-    while (in_thread() && mutex->owner != 0) {
-        thread->state = ASLEEP;
-        thread->word = word;
-        thread->has_deadline = false;
-        switch_away();
-    }
+    while (in_thread() && mutex->owner != 0)
+        sleep_on(word);
     mutex->owner = run.current;
     view_join(&thread->view, &mutex->released);
     return 0;
@@ -242,11 +301,7 @@ int explored_unlock(const void *word)
     mutex->owner = 0;
     mutex->released = self()->view;
     tick();
-    for (unsigned i = 1; i < THREADS; i++)
-        if (run.threads[i].state == ASLEEP && run.threads[i].word == word) {
-            run.threads[i].state = READY;
-            run.threads[i].word = NULL;
-        }
+    wake_up(word, THREADS);
     return 0;
 }
 
@@ -267,10 +322,7 @@ int explored_join(unsigned long number)
     schedule_point(PLACE_SECTIONS, false);
     if (thread->state != DONE) {
         thread->joined_by = run.current;
-        self()->state = ASLEEP;
-        self()->has_deadline = false;
-        self()->word = NULL;
-        switch_away();
+        sleep_on(NULL);
     }
     view_join(&self()->view, &thread->view);
     return 0;

@@ -45,6 +45,7 @@ struct explorer_case {
     void (*setup)(void *context);
     void (*threads[EXPLORER_THREADS])(void *context);
     void (*check)(void *context); /* when all have ended. May be NULL */
+    bool endless; /* deadlines never come: who sleeps is woken, or it is a failure */
 };
 
 struct explorer_bounds {

@@ -8,6 +8,7 @@
 #include "explorer.h"
 #include <ucontext.h>
 
+#define WORDS_MAX 8
 #define THREADS (EXPLORER_THREADS + 1) /* 0 is the test's own: setup and check */
 
 /* How many steps of each thread one knows of. */
@@ -27,8 +28,9 @@ enum thread_state { READY, ASLEEP, DONE };
 struct thread {
     ucontext_t context;
     enum thread_state state;
-    /* ASLEEP: on a word, until a deadline; for a grace period; or until another thread stores something. */
-    const void *word;
+    /* ASLEEP: on words, until a deadline; for a grace period; or until another thread stores something. */
+    const void *words[WORDS_MAX];
+    unsigned word_count;
     bool has_deadline, timed_out;
     bool is_helper;     /* started by the case: it may be asleep at the end */
     unsigned joined_by; /* who sleeps until it ends; 0: nobody */

@@ -87,39 +87,49 @@ static const struct explorer_case *killer(const struct mutants_run *what,
     return NULL;
 }
 
-static bool is_spared(const struct mutants_run *what, const struct mutant *mutant)
+/* Why MUTANT is spared, or NULL. */
+static const char *why_spared(const struct mutants_run *what, const struct mutant *mutant)
 {
-    for (const char *const *name = what->spared; name != NULL && *name != NULL; name++)
-        if (strncmp(mutant->name, *name, strlen(*name)) == 0)
-            return true;
-    return false;
+    for (const struct spared *one = what->spared; one != NULL && one->mutant != NULL; one++)
+        if (strncmp(mutant->name, one->mutant, strlen(one->mutant)) == 0)
+            return one->why;
+    return NULL;
+}
+
+static bool survives(const struct mutants_run *what, const struct mutant *mutant)
+{
+    const char *why = why_spared(what, mutant);
+    const struct explorer_case *by;
+    struct explorer_result result;
+
+    if (why != NULL && !test_long()) {
+        printf("%-56s spared: %s\n", mutant->name, why);
+        return false;
+    }
+    by = killer(what, mutant, &result);
+    if (by != NULL)
+        printf("%-56s dies in %s: %s\n", mutant->name, by->name, result.why);
+    else
+        printf("%-56s %s\n", mutant->name, why != NULL ? "survives, as is said" : "SURVIVES");
+    return by == NULL && why == NULL;
 }
 
 unsigned mutants_that_survive(const struct mutants_run *what)
 {
     static struct mutant mutants[MUTANTS_MAX];
-    unsigned count = what->sites ? sites_of(what->family, mutants, MUTANTS_MAX)
-                                 : edges_of(what->family, mutants, MUTANTS_MAX);
     unsigned survivors = 0;
 
-    for (unsigned i = 0; i < count; i++) {
-        struct explorer_result result;
-        const struct explorer_case *by;
-        bool spared = is_spared(what, &mutants[i]);
+    for (const char *const *family = what->families; *family != NULL; family++) {
+        unsigned count = what->sites ? sites_of(*family, mutants, MUTANTS_MAX)
+                                     : edges_of(*family, mutants, MUTANTS_MAX);
 
-        if (!is_wanted("TROVE_EXPLORE_MUTANT", mutants[i].name))
-            continue;
-        if (spared && !test_long()) {
-            printf("%-56s spared\n", mutants[i].name);
-            continue;
+        if (count == 0) {
+            printf("%s: no such edges\n", *family);
+            survivors++;
         }
-        by = killer(what, &mutants[i], &result);
-        printf("%-56s %s%s: %s\n", mutants[i].name, by != NULL ? "dies in " : "",
-               by != NULL ? by->name
-               : spared   ? "survives, as is said"
-                          : "SURVIVES",
-               by != NULL ? result.why : "");
-        survivors += by == NULL && !spared;
+        for (unsigned i = 0; i < count; i++)
+            if (is_wanted("TROVE_EXPLORE_MUTANT", mutants[i].name))
+                survivors += survives(what, &mutants[i]);
     }
     mutate(NULL);
     return survivors;

@@ -6,8 +6,6 @@
  *
  * A unit without threads: each case completes its flights itself. Sleeps are the explorer's futexes; a sleep with a deadline
  * may end at any time.
- *
- * SPARED   flight: E1 link, without seq_cst   no case here shuts a unit down beside a leader, who looks for that afterwards.
  */
 #include "core/cache_struct.h"
 #include "core/failure.h"
@@ -544,9 +542,11 @@ static void explore_flight__as_written(void **state)
 
 static void explore_flight__each_edge_is_needed(void **state)
 {
-    static const char *const spared[] = {"flight: E1 link, without seq_cst", NULL};
-    const struct mutants_run what = {
-        .cases = cases, .case_count = CASES, .family = "flight", .spared = spared};
+    static const char *const families[] = {"flight", NULL};
+    static const struct spared spared[] = {
+        {"flight: E1 link, without seq_cst", "no case here shuts a unit down beside a leader"},
+        {0}};
+    const struct mutants_run what = {cases, CASES, families, spared, false};
 
     (void)state;
     assert_int_equal(mutants_that_survive(&what), 0);

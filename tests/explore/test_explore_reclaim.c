@@ -6,10 +6,6 @@
  *
  * The thread is the one that reclaim.c starts, as one more thread of the case. At the end of a run it may be asleep; what was
  * retired is free then, or its sleep was one too many.
- *
- * SPARED   reclaim: E2 thread   who stops the thread knows that all callers have left (E1 of life.c), so also who started it.
- *          reclaim: E4 exited   pthread_join() comes after it and orders the same.
- *          reclaim: E5 awaited, E6 over   no case has somebody who waits for memory to be given back. PLAN.md.
  */
 #include "core/rcu.h"
 #include "core/reclaim.h"
@@ -263,29 +259,20 @@ static void explore_reclaim__grace_periods_are_needed(void **state)
     explorer_skip_grace_periods(false);
 }
 
-static void each_edge_is_needed(const char *family, const char *const *spared)
-{
-    const struct mutants_run what = {
-        .cases = cases, .case_count = CASES, .family = family, .spared = spared};
-
-    assert_int_equal(mutants_that_survive(&what), 0);
-}
-
 static void explore_reclaim__each_edge_is_needed(void **state)
 {
-    static const char *const spared[] = {"reclaim: E2 thread", "reclaim: E4 exited",
-                                         "reclaim: E5 awaited", "reclaim: E6 over", NULL};
+    static const char *const families[] = {"reclaim", "object", NULL};
+    static const struct spared spared[] = {
+        {"reclaim: E2 thread",
+         "who stops the thread knows that all callers have left (E1 of life.c), so also who started it"},
+        {"reclaim: E4 exited", "pthread_join() comes after it and orders the same"},
+        {"reclaim: E5 awaited", "no case has somebody who waits for memory to be given back"},
+        {"reclaim: E6 over", "no case has somebody who waits for memory to be given back"},
+        {0}};
+    const struct mutants_run what = {cases, CASES, families, spared, false};
 
     (void)state;
-    each_edge_is_needed("reclaim", spared);
-}
-
-static void explore_object__each_edge_is_needed(void **state)
-{
-    static const char *const spared[] = {NULL};
-
-    (void)state;
-    each_edge_is_needed("object", spared);
+    assert_int_equal(mutants_that_survive(&what), 0);
 }
 
 int main(void)
@@ -294,7 +281,6 @@ int main(void)
         cmocka_unit_test(explore_reclaim__as_written),
         cmocka_unit_test(explore_reclaim__grace_periods_are_needed),
         cmocka_unit_test(explore_reclaim__each_edge_is_needed),
-        cmocka_unit_test(explore_object__each_edge_is_needed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
