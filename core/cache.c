@@ -11,6 +11,7 @@
 #include "core/probes.h"
 #include "core/rcu.h"
 #include "core/sections.h"
+#include "core/shared_budget.h"
 #include <errno.h>
 
 /* --- read sections ------------------------------------------------------------------------------------------------ */
@@ -110,6 +111,8 @@ static int insert_rcu(struct trove *cache, struct trove_object *object,
     trove__policy_prepare(&cache->policy, object, hash);
     r = insert_in_window(cache, object, hash, ret_other);
     *ret_private = r < 0;
+    if (r == -ENOSPC)
+        trove__reclaim_adopt(&cache->reclaim);
     if (r < 0)
         return r == -ENOSPC ? -ECACHE_OVERFULL : r;
     admitted = trove__policy_admit(&cache->policy, object, hash);
@@ -150,6 +153,17 @@ static bool is_past_bound(const struct trove *cache)
            cache->options.max_bytes;
 }
 
+/* Nothing more is to be had. In a forked child that may be because nobody frees yet what the parent's threads retired. */
+static void adopt(struct trove *cache)
+{
+    trove__reclaim_adopt(&cache->reclaim);
+    if (cache->options.budget == NULL)
+        return;
+    trove__section_enter();
+    trove__shared_budget_adopt(cache->options.budget);
+    trove__section_leave();
+}
+
 /* Room for the object ID. */
 static bool reserve(struct trove *cache, const uint8_t *id, uint64_t bytes)
 {
@@ -157,8 +171,10 @@ static bool reserve(struct trove *cache, const uint8_t *id, uint64_t bytes)
     int64_t start_ns = told ? trove_now_ns() : 0;
     bool taken = bytes <= cache->max_cached_bytes && trove__policy_reserve(&cache->policy, bytes);
 
-    if (!taken)
+    if (!taken) {
         TROVE_PROBE(overfull, cache, bytes);
+        adopt(cache);
+    }
     if (told && (!taken || is_past_bound(cache)))
         tell_overfull(cache, id, bytes, taken ? 0 : -ECACHE_OVERFULL, start_ns);
     return taken;

@@ -10,7 +10,7 @@
  *           itself must not have it done twice, which hangs), and in the child every cache forgets the parent's threads.
  * EDGES     E1 shut    trove__cache_enter() seq_cst -> trove_shutdown(), callers_inside() seq_cst     a store-load pair
  * PROGRESS  enter and leave are wait-free. open, close and fork take the mutex of the list of caches.
- * TESTS     tests/unit/test_cache.c, tests/unit/test_fork.c
+ * TESTS     tests/unit/test_cache.c, tests/unit/test_fork.c, tests/stress/test_fork_anywhere.c
  */
 #include "core/cache_struct.h"
 #include "core/futex.h"
@@ -127,6 +127,7 @@ static void after_fork_child(void)
     trove__threads_after_fork();
     for (struct trove *cache = caches; cache != NULL; cache = cache->next_cache) {
         trove__reclaim_after_fork(&cache->reclaim);
+        trove__telemetry_after_fork(&cache->telemetry);
         trove__cache_forked(cache);
         for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)
             trove__store_seq_cst(&cache->inside[s].callers, 0); /* [E1 shut]: the parent's */

@@ -62,6 +62,7 @@ void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *b
     atomic_init(&reclaim->thread_state, TROVE__RECLAIM_NONE);
     atomic_init(&reclaim->exited, 0);
     atomic_init(&reclaim->stop, 0);
+    atomic_init(&reclaim->is_inherited, 0);
     atomic_init(&reclaim->grace_periods, 0);
     reclaim->batch = NULL;
     reclaim->parked_batch = NULL;
@@ -427,5 +428,14 @@ void trove__reclaim_after_fork(struct trove__reclaim *reclaim)
     trove__store_seq_cst(&reclaim->mood, MOOD_AWAKE);
     trove__store_seq_cst(&reclaim->exited, 0);
     trove__store_seq_cst(&reclaim->thread_state, TROVE__RECLAIM_NONE);
+    trove__store_relaxed(&reclaim->is_inherited, has_retired(reclaim)); /* RELAXED: as above */
     trove__holdup_init(&reclaim->holdup);
+}
+
+void trove__reclaim_adopt(struct trove__reclaim *reclaim)
+{
+    /* RELAXED, both: the one was set before there was a second thread; start_thread() looks at the other again. */
+    if (trove__load_relaxed(&reclaim->is_inherited) != 0 &&
+        trove__load_relaxed(&reclaim->thread_state) == TROVE__RECLAIM_NONE)
+        nudge(reclaim, true);
 }

@@ -50,6 +50,7 @@ struct trove__reclaim {
     _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_uint thread_state; /* enum trove__reclaim_thread */
     atomic_uint exited;                                            /* futex */
     atomic_uint stop;
+    atomic_uint is_inherited; /* a forked parent left something to free */
     pthread_t thread;
     /* the thread's own: what it has detached, kept here so that a forked child can go on with it */
     struct trove_object *batch, *parked_batch;
@@ -92,5 +93,9 @@ int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until
 
 /* In a forked child: the thread is gone, the next retirement starts another. */
 void trove__reclaim_after_fork(struct trove__reclaim *reclaim);
+
+/* For who found no room: in a forked child what the parent retired may be in the way, and nothing more is retired while it is.
+ * Starts the thread then. Lock-free but for the start. */
+void trove__reclaim_adopt(struct trove__reclaim *reclaim);
 
 #endif

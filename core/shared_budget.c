@@ -8,6 +8,7 @@
  *            sections only.
  * ROLES      life.c: join, leave. any thread that makes room: largest.
  * EDGES      E1 member  trove__shared_budget_join() release -> trove__shared_budget_largest() acquire   a complete policy
+ *                       and trove__shared_budget_adopt()
  *            E2 free    trove_budget_unref() release -> the last trove_budget_unref() acquire   all uses before the free
  * PROGRESS   largest is wait-free; join and leave lock-free.
  * LIMITS     64 caches at once. The sum bounds nothing of caches whose policy is to grow.
@@ -15,6 +16,7 @@
  */
 #include "core/shared_budget.h"
 #include "core/memory.h"
+#include "core/reclaim.h"
 #include <errno.h>
 
 int trove_budget_create(uint64_t max_bytes, struct trove_budget **ret_budget)
@@ -80,6 +82,19 @@ void trove__shared_budget_leave(struct trove_budget *shared, struct trove__polic
         /* RELAXED: hands nothing over; a grace period follows. */
         if (trove__cas_relaxed(&shared->members[i], &own, NULL))
             return;
+    }
+}
+
+void trove__shared_budget_adopt(struct trove_budget *shared)
+{
+    unsigned used = trove__load_relaxed(&shared->used); /* RELAXED: see join() */
+
+    for (unsigned i = 0; i < used; i++) {
+        /* ACQUIRE [E1 member]: pairs with trove__shared_budget_join(). */
+        struct trove__policy *policy = trove__load_acquire(&shared->members[i]);
+
+        if (policy != NULL)
+            trove__reclaim_adopt(policy->reclaim);
     }
 }
 

@@ -24,6 +24,9 @@ struct trove_budget {
 int trove__shared_budget_join(struct trove_budget *shared, struct trove__policy *policy);
 void trove__shared_budget_leave(struct trove_budget *shared, struct trove__policy *policy);
 
+/* In a forked child: trove__reclaim_adopt() of every member. In a section. */
+void trove__shared_budget_adopt(struct trove_budget *shared);
+
 /* Of the members that evict, the one that holds most; NONE when none holds anything. In a section, which keeps it. */
 struct trove__policy *trove__shared_budget_largest(struct trove_budget *shared,
                                                    struct trove__policy *none);

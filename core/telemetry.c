@@ -48,6 +48,16 @@ void trove__telemetry_deinit(struct trove__telemetry *telemetry)
     trove__latency_deinit(telemetry);
 }
 
+void trove__telemetry_after_fork(struct trove__telemetry *telemetry)
+{
+    /* A listener that forks is still in itself, and which one it is, is not known: it cannot unsubscribe there anyhow. */
+    if (in_listener != 0)
+        return;
+    for (unsigned i = 0; i < TROVE_SUBSCRIBERS_MAX; i++)
+        /* SEQ_CST [E1 inside]: one thread is left, so any order would do. */
+        trove__store_seq_cst(&telemetry->listeners[i].inside, 0);
+}
+
 uint64_t trove__leader_tag(const struct trove__telemetry *telemetry)
 {
     return telemetry->leader_tag != NULL ? telemetry->leader_tag(telemetry->leader_tag_context) : 0;

@@ -44,6 +44,8 @@ struct trove__timed {
 
 void trove__telemetry_init(struct trove__telemetry *telemetry, const struct trove_options *options);
 void trove__telemetry_deinit(struct trove__telemetry *telemetry);
+/* In a forked child: the parent's threads are in no listener any more. */
+void trove__telemetry_after_fork(struct trove__telemetry *telemetry);
 
 /* Whether somebody listens to one of KINDS. */
 static inline bool trove__is_listened(const struct trove__telemetry *telemetry, unsigned kinds)

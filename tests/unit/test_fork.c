@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <trove/telemetry.h>
 #include <unistd.h>
 
 static struct fake_source source;
@@ -153,6 +154,86 @@ static void fork__with_a_wish_not_heard(void **state)
     assert_int_equal(trove_close(cache, NULL), 0);
 }
 
+/* --- what threads of the parent's leave ---------------------------------------------------------------------------- */
+
+static int put_number(unsigned n)
+{
+    return trove_put(cache, TROVE_BLOB, &n, sizeof(n), NULL, NULL);
+}
+
+/* As long as it takes: what is in the way becomes free, or this never ends. */
+static int put_in_time(void *context)
+{
+    int r;
+
+    (void)context;
+    while ((r = put_number(UINT32_MAX)) == -ECACHE_OVERFULL)
+        sched_yield();
+    return r != 0;
+}
+
+/* Goal: what was retired in the parent, and is all that may be deferred, does not keep the child from evicting: nobody but its
+ * own reclaimer frees it, and nothing more is retired that would start one. */
+static void fork__with_all_deferred(void **state)
+{
+    struct trove_options options;
+
+    (void)state;
+    fake_options(&options);
+    options.max_bytes = 1 << 18;
+    assert_int_equal(trove_open(&options, &cache, NULL), 0);
+    /* As if it were being started for ever: it frees nothing. */
+    trove__store_seq_cst(&cache->reclaim.thread_state, TROVE__RECLAIM_STARTING);
+    for (unsigned n = 0; put_number(n) != -ECACHE_OVERFULL; n++)
+        ;
+    assert_int_equal(in_child(put_in_time, NULL), 0);
+    trove__store_seq_cst(&cache->reclaim.thread_state, TROVE__RECLAIM_NONE);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
+static struct latch in_listener = LATCH_INIT, may_return = LATCH_INIT;
+
+static void listen_until_told(void *context, const struct trove_span *span)
+{
+    (void)context, (void)span;
+    latch_open(&in_listener);
+    latch_wait(&may_return);
+}
+
+static void *put_one(void *unused)
+{
+    (void)unused;
+    return put_number(1) == 0 ? NULL : cache;
+}
+
+static int unsubscribe(void *number)
+{
+    return trove_unsubscribe(cache, *(unsigned *)number, NULL) != 0;
+}
+
+/* Goal: a child does not wait for a listener that a thread of the parent's is in. */
+static void fork__with_a_listener_running(void **state)
+{
+    const struct trove_subscriber subscriber = {.kinds = TROVE_SPAN_PUT, .stop = listen_until_told};
+    struct trove_options options;
+    pthread_t putter;
+    unsigned number;
+    void *failed;
+
+    (void)state;
+    fake_options(&options);
+    assert_int_equal(trove_open(&options, &cache, NULL), 0);
+    assert_int_equal(trove_subscribe(cache, &subscriber, &number), 0);
+    assert_int_equal(pthread_create(&putter, NULL, put_one, NULL), 0);
+    latch_wait(&in_listener);
+    assert_int_equal(in_child(unsubscribe, &number), 0);
+    latch_open(&may_return);
+    pthread_join(putter, &failed);
+    assert_null(failed);
+    assert_int_equal(trove_unsubscribe(cache, number, NULL), 0);
+    assert_int_equal(trove_close(cache, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,8 +241,11 @@ int main(void)
 #ifndef __SANITIZE_THREAD__ /* it lets no child of several threads start one */
         cmocka_unit_test(fork__with_flights_under_way),
         cmocka_unit_test(fork__with_a_wish_not_heard),
+        cmocka_unit_test(fork__with_all_deferred),
 #endif
+        cmocka_unit_test(fork__with_a_listener_running),
     };
     (void)fork__with_flights_under_way, (void)fork__with_a_wish_not_heard;
+    (void)fork__with_all_deferred;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
