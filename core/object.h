@@ -41,9 +41,14 @@ struct trove_object {
         hint; /* use since the last look of the evictor; written by readers, relaxed, only below its ceiling */
     uint8_t type;
     uint8_t algo;
-    atomic_uchar state; /* owner: policy.c */
+    atomic_uchar state; /* owner: policy.c, and of the bits below table.c */
     uint8_t id[];       /* 20 or 32 bytes */
 };
+
+/* Of state, which of several puts at once says that it added the id: see `insert` in table.c. */
+#define TROVE__OBJECT_CLAIMED 4u
+#define TROVE__OBJECT_SAID 8u
+#define TROVE__OBJECT_HEIR 16u
 
 _Static_assert(offsetof(struct trove_object, id) + 20 == 32, "a SHA-1 header is one half line");
 

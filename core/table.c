@@ -52,7 +52,13 @@
  *           (1). (3) Full fence, then scan for another word with the id. Later than mine: drop mine, the answer is the
  *           other. Earlier and not SEALED: drop that one. SEALED: its mover does this for it.
  *           Two inserts of one id cannot both miss the other in (3): each scans after its fence what the other wrote
- *           before its own (E3). Both drop the earlier copy, whichever that is; the one compare-and-swap decides. The
+ *           before its own (E3). Both drop the earlier copy, whichever that is; the one compare-and-swap decides. Who
+ *           finds an earlier copy when its own is gone, evicted, lets it be: that is the id put anew.
+ *           Who says that he added the id: each copy is CLAIMED once. Its inserter does it, with SAID, when he answers that he
+ *           added it; or whoever drops it for a later copy does it first, and then its inserter answers that it existed. Was
+ *           it SAID already, then the later copy is CLAIMED and SAID, too, before the earlier one goes: by its inserter, or
+ *           by somebody else with HEIR, and what existed is its inserter's answer; but not when the earlier copy was
+ *           evicted before he could drop it: then his was added after that eviction. The
  *           order in which (3) reads the slots of a bucket is all the same: what it missed was put there after its fence.
  *   remove  find the word by address in scan order (a moving object moves forward), compare-and-swap it to EMPTY.
  *   home    table_home.c. An object that is away from its home bucket is brought there when there is room.
@@ -82,7 +88,9 @@
  * PROGRESS  find: wait-free, at most the home bucket and then 3 x 16 x 7 slots. insert: lock-free; a retry means that somebody else took the
  *           slot. remove: lock-free. A thread stopped anywhere holds up nobody: at worst one slot stays SEALED, its
  *           object is found but cannot be evicted, and its level cannot be freed.
- * LIMITS    A level has at least 64 buckets, so that the 16 buckets of a window differ. Addresses have 47 bits. Misses in
+ * LIMITS    Of two overlapping puts of one id neither says the truth of an eviction that comes between the two steps in which one
+ *           claims the other's copy and drops it, while the other's has not been concluded: a history with one eviction too
+ *           many. A level has at least 64 buckets, so that the 16 buckets of a window differ. Addresses have 47 bits. Misses in
  *           a bucket that is marked DROPPED scan.
  * TESTS     tests/stepped/test_stopped_table.c (a thread stopped at each step of insert, removal, growth and move: I2, I3,
  *           I5 and PROGRESS; the bound of a find), tests/stepped/test_stopped_home.c (the same of objects brought home), tests/unit/test_reader.c (lanes, full windows, growth),
@@ -327,14 +335,56 @@ static bool drop_copy(const struct trove__place *place, uint64_t hash, uint64_t 
     return true;
 }
 
-struct trove_object *trove__resolve_duplicates(struct trove__table *table, uint64_t hash,
-                                               const struct trove__place *mine,
-                                               struct trove_object *object, bool *ret_dropped)
+#define CLAIMED TROVE__OBJECT_CLAIMED
+#define SAID TROVE__OBJECT_SAID
+
+void trove__pass_claim(struct trove_object *lost, struct trove_object *kept)
 {
+    /* RELAXED, both: LOST is dropped afterwards, with release [E5 drop], [E7 moved]. */
+    if (trove__or_relaxed(&lost->state, CLAIMED) & SAID)
+        trove__or_relaxed(&kept->state, CLAIMED | SAID | TROVE__OBJECT_HEIR);
+}
+
+/* An earlier copy, WORD at PLACE, is to go for OBJECT. */
+static void drop_earlier(struct trove__table *table, const struct trove__place *place,
+                         uint64_t hash, uint64_t word, struct trove_object *object,
+                         struct trove__resolved *resolved)
+{
+    struct trove_object *other = trove__object_of(word);
+    bool said;
+
+    /* ACQUIRE fence [E5 drop]: whoever dropped a copy that this scan did not see any more said of OTHER what was said of that. */
+    trove__fence_acquire();
+    /* RELAXED, both: the copy is dropped afterwards, with release [E5 drop]. */
+    said = (trove__or_relaxed(&other->state, CLAIMED) & SAID) != 0;
+    if (said)
+        resolved->marked |= (trove__or_relaxed(&object->state, CLAIMED | SAID) & CLAIMED) == 0;
+    if (word & TROVE__SEALED) {
+        resolved->existed |= said; /* its mover drops it */
+    } else if (drop_copy(place, hash, word)) {
+        resolved->existed |= said;
+        table->host.unlinked(table->host.context, other);
+    }
+}
+
+/* OBJECT is where its inserter or mover has put it. */
+static bool is_still_at(const struct trove__place *place, uint64_t hash,
+                        const struct trove_object *object)
+{
+    /* ACQUIRE [E1 publish-entry]: pairs with itself, as in a find. */
+    uint64_t word = trove__load_acquire(trove__slot_at(place, hash));
+
+    return (word & ~TROVE__SEALED) == trove__word_at(object, hash, place->step);
+}
+
+struct trove__resolved trove__resolve_duplicates(struct trove__table *table, uint64_t hash,
+                                                 const struct trove__place *mine,
+                                                 struct trove_object *object)
+{
+    struct trove__resolved resolved = {0};
     struct trove__scan scan;
     uint64_t word;
 
-    *ret_dropped = false;
     /* [E3 dedupe]: my slot was written before, the others' are read after. Pairs with itself in the other insert. */
     trove__fence_seq_cst();
     trove__scan_begin(&scan, table, hash);
@@ -345,16 +395,17 @@ struct trove_object *trove__resolve_duplicates(struct trove__table *table, uint6
         if (other == object || !trove__id_equal(other, object->id, table->algo))
             continue;
         if (is_later(&scan, mine)) {
-            uint64_t own = trove__word_at(object, hash, mine->step);
-
+            trove__pass_claim(object, other);
             /* Lost: evicted, dropped by the other, or sealed by a mover, who resolves it in its new place. */
-            *ret_dropped = drop_copy(mine, hash, own);
-            return other;
+            resolved.dropped = drop_copy(mine, hash, trove__word_at(object, hash, mine->step));
+            resolved.lost_to = other;
+            return resolved;
         }
-        if ((word & TROVE__SEALED) == 0 && drop_copy(&place, hash, word))
-            table->host.unlinked(table->host.context, other);
+        if (!is_still_at(mine, hash, object))
+            return resolved; /* evicted, and the id was put anew; or moved on, and that mover does the rest */
+        drop_earlier(table, &place, hash, word, object, &resolved);
     }
-    return NULL;
+    return resolved;
 }
 
 /* --- the calls ---------------------------------------------------------------------------------------------------- */
@@ -394,17 +445,36 @@ static bool is_promised(struct trove__table *table, const struct trove__level *l
     return sum * 4 > (level->mask + 1) * TROVE__SLOTS * TROVE__GROW_QUARTERS;
 }
 
+/* OBJECT, published at MINE: step (3), and who says that he added the id. */
+static int conclude(struct trove__table *table, uint64_t hash, const struct trove__place *mine,
+                    struct trove_object *object, struct trove_object **ret_other)
+{
+    struct trove__resolved resolved = trove__resolve_duplicates(table, hash, mine, object);
+    unsigned char seen;
+
+    if (resolved.dropped)
+        table->host.unlinked(table->host.context, object);
+    *ret_other = resolved.lost_to != NULL ? resolved.lost_to : object;
+    if (resolved.lost_to != NULL || resolved.existed)
+        return 1;
+    /* RELAXED, both: what was said before a copy was dropped came with its EMPTY slot [E5 drop], [E7 moved]. */
+    seen = trove__load_relaxed(&object->state);
+    while ((seen & CLAIMED) == 0)
+        if (trove__cas_relaxed(&object->state, &seen, seen | CLAIMED | SAID))
+            return 0;
+    return resolved.marked && (seen & TROVE__OBJECT_HEIR) == 0 ? 0 : 1;
+}
+
 int trove__table_insert(struct trove__table *table, struct trove_object *object, uint64_t hash,
                         bool made_room, struct trove_object **ret_other)
 {
-    struct trove_object *other;
     struct trove__place mine;
-    bool dropped;
     int r;
 
     if (((uintptr_t)object & ~TROVE__ADDRESS) != 0)
         return -ENOMEM;
     do {
+        struct trove_object *other;
         struct trove__level *newest;
 
         other = trove__table_find(table, object->id, hash, table->algo);
@@ -421,13 +491,7 @@ int trove__table_insert(struct trove__table *table, struct trove_object *object,
     if (r < 0)
         return r;
     wake_when_loaded(table, mine.level, hash);
-    other = trove__resolve_duplicates(table, hash, &mine, object, &dropped);
-    if (other == NULL)
-        return 0;
-    if (dropped)
-        table->host.unlinked(table->host.context, object);
-    *ret_other = other;
-    return 1;
+    return conclude(table, hash, &mine, object, ret_other);
 }
 
 int trove__table_remove(struct trove__table *table, struct trove_object *object, uint64_t hash)

@@ -193,9 +193,10 @@ int trove__grow(struct trove__table *table, struct trove__level *newest, bool ma
 
 /* --- moving ------------------------------------------------------------------------------------------------------- */
 
-/* Is there a copy of OBJECT's id in a level after LEVEL? */
-static bool has_newer_copy(struct trove__level *level, const struct trove_object *object,
-                           uint64_t hash, enum trove_algo algo)
+/* A copy of OBJECT's id in a level after LEVEL, or NULL. */
+static struct trove_object *find_newer_copy(struct trove__level *level,
+                                            const struct trove_object *object, uint64_t hash,
+                                            enum trove_algo algo)
 {
     struct trove__scan scan = {.hash = hash};
     uint64_t word;
@@ -203,16 +204,17 @@ static bool has_newer_copy(struct trove__level *level, const struct trove_object
     scan.level = trove__load_acquire(&level->next); /* [E2 publish-level] */
     while (trove__scan_next(&scan, &word))
         if (trove__id_equal(trove__object_of(word), object->id, algo))
-            return true;
-    return false;
+            return trove__object_of(word);
+    return NULL;
 }
 
 /* There is a newer copy of the id. */
 static void drop_sealed(const struct trove__place *place, uint64_t hash,
-                        struct trove_object *object)
+                        struct trove_object *object, struct trove_object *newer)
 {
     struct trove__table *table = place->level->table;
 
+    trove__pass_claim(object, newer);
     /* RELEASE [E7 moved]: a plain store is enough, SEALED makes this thread the slot's only writer. */
     trove__store_release(trove__slot_at(place, hash), 0);
     trove__slot_cleared(place->level, hash, place->step);
@@ -222,11 +224,10 @@ static void drop_sealed(const struct trove__place *place, uint64_t hash,
 void trove__unseal(const struct trove__place *place, uint64_t hash, struct trove_object *object)
 {
     struct trove__table *table = place->level->table;
-    bool dropped;
 
     /* RELEASE [E1 publish-entry]: the object was published before; SEALED makes this thread the only writer. */
     trove__store_release(trove__slot_at(place, hash), trove__word_at(object, hash, place->step));
-    if (trove__resolve_duplicates(table, hash, place, object, &dropped) != NULL && dropped)
+    if (trove__resolve_duplicates(table, hash, place, object).dropped)
         table->host.unlinked(table->host.context, object);
 }
 
@@ -251,9 +252,10 @@ static void move_on(struct trove__level *level, struct trove__bucket *bucket, un
 
     do {
         struct trove__level *newest = trove__newest_level(table);
+        struct trove_object *newer = find_newer_copy(level, object, hash, table->algo);
 
-        if (has_newer_copy(level, object, hash, table->algo)) {
-            drop_sealed(&from, hash, object);
+        if (newer != NULL) {
+            drop_sealed(&from, hash, object, newer);
             return;
         }
         r = trove__place(newest, hash, object, TROVE__SEALED, &to);

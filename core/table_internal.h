@@ -78,11 +78,22 @@ void trove__level_count_back(struct trove__level *level);
 /* The counters of a slot that was cleared by the caller. */
 void trove__slot_cleared(struct trove__level *level, uint64_t hash, unsigned step);
 
-/* Step (3) of insert, for the inserter and the mover of OBJECT at MINE. Returns the later copy that it lost to, or NULL;
- * *RET_DROPPED: this call took OBJECT out, and the caller owns its retirement. */
-struct trove_object *trove__resolve_duplicates(struct trove__table *table, uint64_t hash,
-                                               const struct trove__place *mine,
-                                               struct trove_object *object, bool *ret_dropped);
+/* What step (3) of an insert or a move came to. */
+struct trove__resolved {
+    struct trove_object
+        *lost_to; /* the later copy that it was dropped for, by whomever; NULL: none */
+    bool dropped; /* this call took the object out, and the caller owns its retirement */
+    bool marked;  /* this call set the object's CLAIMED, because an earlier copy's was */
+    bool existed; /* and that copy did not just leave by itself */
+};
+
+/* Step (3) of insert, for the inserter and the mover of OBJECT at MINE. */
+struct trove__resolved trove__resolve_duplicates(struct trove__table *table, uint64_t hash,
+                                                 const struct trove__place *mine,
+                                                 struct trove_object *object);
+
+/* LOST is to be dropped for KEPT, by its mover or its inserter: what was said of it is said of KEPT. */
+void trove__pass_claim(struct trove_object *lost, struct trove_object *kept);
 
 /* OBJECT is in FROM and in TO, both sealed by this thread: takes it out of FROM, unseals it in TO and does step (3). */
 void trove__finish_move(const struct trove__place *from, const struct trove__place *to,

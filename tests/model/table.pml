@@ -251,7 +251,12 @@ inline resolve_duplicates(at, mine, i, v, won) {
         :: BARE(v) != mine && (M(FIRST_WINS) -> i < at : i > at) ->
             drop_copy(at, mine, won);          /* lost: evicted, dropped by the other, or sealed by a mover */
             atomic { i = 0; v = 0; break }
-        :: BARE(v) != mine && (M(FIRST_WINS) -> i > at : i < at) && (!IS_SEALED(v) || M(DROP_SEALED)) ->
+        :: atomic {                            /* is_still_at() */
+                BARE(v) != mine && (M(FIRST_WINS) -> i > at : i < at) && BARE(w[at]) != mine ->
+                i = 0; v = 0; break
+            }
+        :: BARE(v) != mine && (M(FIRST_WINS) -> i > at : i < at) && BARE(w[at]) == mine &&
+           (!IS_SEALED(v) || M(DROP_SEALED)) ->
             drop_copy(i, v, won)
         :: else
         fi;
@@ -360,7 +365,7 @@ inline move_level(p, l, s, i, v, e, at, won) {
                     if :: M(CLEAR_BEFORE_COPY) -> w[s] = 0 :: else fi /* in the mover's hand: not absent */
                 }
 move_again:                                       /* move_on() */
-                atomic { at = top; i = (l + 1) * S }  /* trove__newest_level(), has_newer_copy() */
+                atomic { at = top; i = (l + 1) * S }  /* trove__newest_level(), find_newer_copy() */
                 scan(i, v);
                 if
                 :: atomic {

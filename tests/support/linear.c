@@ -4,7 +4,7 @@
  *
  * Each id is checked by itself: linearizability is a property of each object alone (Herlihy, Wing). The calls about an id
  * are walked in the order of their begins and ends. What is remembered is every CONFIGURATION that is possible: which of the
- * calls that have begun and not ended have had their effect already, and whether the id is there, and by which put. Effects are
+ * calls that have begun and not ended have had their effect already, and whether the id is there. Effects are
  * given as late as possible: only at the end of a call, which must have had its own by then (Lowe, Testing for
  * linearizability). Nothing possible is left out, so a history is refused only when no order explains it.
  */
@@ -14,11 +14,11 @@
 #include <string.h>
 
 #define WIDTH 32
-#define ABSENT SIZE_MAX
+#define CLOSED SIZE_MAX
 
 struct configuration {
     uint32_t done; /* bit a slot: its call has had its effect */
-    size_t put;    /* the call that put the id there, ABSENT for none */
+    bool present;  /* the id is there */
 };
 
 struct set {
@@ -28,15 +28,14 @@ struct set {
 
 struct walk {
     const struct linear_event *events;
-    const struct linear_rules *rules;
-    size_t slots[WIDTH]; /* the calls that are open, ABSENT for none */
+    size_t slots[WIDTH]; /* the calls that are open, CLOSED for none */
     struct set now;
 };
 
 static void add(struct set *set, struct configuration one)
 {
     for (size_t i = 0; i < set->count; i++)
-        if (set->items[i].done == one.done && set->items[i].put == one.put)
+        if (set->items[i].done == one.done && set->items[i].present == one.present)
             return;
     if (set->count == set->room) {
         set->room = set->room == 0 ? 64 : 2 * set->room;
@@ -51,7 +50,7 @@ static void add(struct set *set, struct configuration one)
 static bool apply(const struct walk *walk, size_t n, struct configuration *one)
 {
     const struct linear_event *event = &walk->events[n];
-    bool present = one->put != ABSENT;
+    bool present = one->present;
 
     switch ((enum linear_kind)event->kind) {
     case LINEAR_FOUND:
@@ -60,17 +59,14 @@ static bool apply(const struct walk *walk, size_t n, struct configuration *one)
     case LINEAR_MISSED:
         return !present;
     case LINEAR_EVICTED:
-        one->put = ABSENT;
+        one->present = false;
         return present;
     case LINEAR_MAYBE:
-        if (!present)
-            one->put = n; /* that it had no effect is the other way, see widen() */
+        one->present = true; /* that it had no effect is the other way, see widen() */
         return true;
     case LINEAR_ADDED:
-        if (present && !(walk->rules->twins && walk->events[one->put].end >= event->begin))
-            return false;
-        one->put = n;
-        return true;
+        one->present = true;
+        return !present;
     }
     return false;
 }
@@ -82,7 +78,7 @@ static void widen(struct walk *walk)
         for (unsigned slot = 0; slot < WIDTH; slot++) {
             struct configuration next = walk->now.items[i];
 
-            if (walk->slots[slot] == ABSENT || (next.done >> slot & 1) != 0)
+            if (walk->slots[slot] == CLOSED || (next.done >> slot & 1) != 0)
                 continue;
             next.done |= (uint32_t)1 << slot;
             if (walk->events[walk->slots[slot]].kind == LINEAR_MAYBE)
@@ -96,7 +92,7 @@ static void begin(struct walk *walk, size_t n)
 {
     unsigned slot = 0;
 
-    while (slot < WIDTH && walk->slots[slot] != ABSENT)
+    while (slot < WIDTH && walk->slots[slot] != CLOSED)
         slot++;
     if (slot == WIDTH)
         abort(); /* more threads than the checker was made for */
@@ -121,7 +117,7 @@ static bool end(struct walk *walk, size_t n)
         walk->now.items[kept++] = one;
     }
     walk->now.count = kept;
-    walk->slots[slot] = ABSENT;
+    walk->slots[slot] = CLOSED;
     return kept > 0;
 }
 
@@ -150,10 +146,9 @@ static int compare_events(const void *a, const void *b)
 }
 
 /* The calls about one id. */
-static const struct linear_event *check_id(const struct linear_event *events, size_t count,
-                                           const struct linear_rules *rules)
+static const struct linear_event *check_id(const struct linear_event *events, size_t count)
 {
-    struct walk walk = {.events = events, .rules = rules};
+    struct walk walk = {.events = events};
     struct point *points = calloc(count, 2 * sizeof(*points));
     const struct linear_event *bad = NULL;
 
@@ -165,8 +160,8 @@ static const struct linear_event *check_id(const struct linear_event *events, si
     }
     qsort(points, 2 * count, sizeof(*points), compare_points);
     for (unsigned slot = 0; slot < WIDTH; slot++)
-        walk.slots[slot] = ABSENT;
-    add(&walk.now, (struct configuration){0, ABSENT});
+        walk.slots[slot] = CLOSED;
+    add(&walk.now, (struct configuration){0, false});
     for (size_t i = 0; bad == NULL && i < 2 * count; i++) {
         if (!points[i].is_end)
             begin(&walk, points[i].event);
@@ -178,8 +173,7 @@ static const struct linear_event *check_id(const struct linear_event *events, si
     return bad;
 }
 
-const struct linear_event *linear_check(struct linear_event *events, size_t count,
-                                        const struct linear_rules *rules)
+const struct linear_event *linear_check(struct linear_event *events, size_t count)
 {
     const struct linear_event *bad = NULL;
     size_t first = 0, next;
@@ -188,7 +182,7 @@ const struct linear_event *linear_check(struct linear_event *events, size_t coun
     for (; bad == NULL && first < count; first = next) {
         for (next = first; next < count && events[next].id == events[first].id; next++)
             ;
-        bad = check_id(events + first, next - first, rules);
+        bad = check_id(events + first, next - first);
     }
     return bad;
 }

@@ -26,15 +26,9 @@ struct linear_event {
     uint32_t kind;
 };
 
-struct linear_rules {
-    /* Two puts of one id that overlap may both say that they added it: the later copy takes the place of the other. */
-    bool twins;
-};
-
 /* EVENTS, which it sorts: NULL when each id's calls can be put in one order in which all is true and which no call leaves
  * its interval for; else the first call at whose end that is impossible. At most 32 calls about an id may overlap, or
  * it aborts. */
-const struct linear_event *linear_check(struct linear_event *events, size_t count,
-                                        const struct linear_rules *rules);
+const struct linear_event *linear_check(struct linear_event *events, size_t count);
 
 #endif
