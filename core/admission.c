@@ -130,7 +130,12 @@ static int try_join(struct trove__unit *unit, struct trove__admission *admission
                              flight); /* a failure that is not ours: help it out, start over */
         trove__flight_unref(unit, flight);
     }
-    r = trove__unit_is_closed(unit) ? -ECANCELED : join(flight, admission, ret_ticket);
+    if (!trove__unit_is_closed(unit)) {
+        r = join(flight, admission, ret_ticket);
+    } else {
+        trove__flight_leave(flight);
+        r = -ECANCELED;
+    }
     if (r < 0)
         trove__flight_unref(unit, flight);
     return r;

@@ -350,8 +350,8 @@ void trove__cache_leave(struct trove *cache)
     atomic_uint *left = &cache->left;
 
     if (shut)
-        trove__add_seq_cst(left, 1);
-    trove__sub_seq_cst(&cache->inside[trove__thread_stripe()].callers, 1);
+        trove__add_seq_cst(left, 1);                                       /* [E1 shut] */
+    trove__sub_seq_cst(&cache->inside[trove__thread_stripe()].callers, 1); /* [E1 shut] */
     if (shut)
         trove__futex_wake(left, INT_MAX);
 }

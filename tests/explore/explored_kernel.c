@@ -175,6 +175,8 @@ static long sleep_on_all(const uint32_t *expected, bool has_deadline)
             errno = EAGAIN;
             return -1;
         }
+    if (!in_thread())
+        complain("a setup or check that sleeps");
     say("%5u thread %u falls asleep\n", run.step, run.current);
     thread->state = ASLEEP;
     thread->has_deadline = has_deadline && !run.one->endless;

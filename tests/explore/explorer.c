@@ -190,6 +190,10 @@ static unsigned others(unsigned *ret)
             if (pass == 0 ? ready : late)
                 ret[count++] = i;
         }
+    /* Who yielded after a late load has nothing to wait for: a store is seen at last. */
+    for (unsigned i = 1; i < THREADS && count == 0; i++)
+        if (run.threads[i].state == READY && run.threads[i].stores_before > run.stores)
+            ret[count++] = i;
     return count;
 }
 

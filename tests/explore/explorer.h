@@ -45,7 +45,8 @@ struct explorer_case {
     void (*setup)(void *context);
     void (*threads[EXPLORER_THREADS])(void *context);
     void (*check)(void *context); /* when all have ended. May be NULL */
-    bool endless; /* deadlines never come: who sleeps is woken, or it is a failure */
+    bool endless;  /* deadlines never come: who sleeps is woken, or it is a failure */
+    uint64_t runs; /* a search is cut off after so many, but for TROVE_LONG; 0: never */
 };
 
 struct explorer_bounds {

@@ -32,6 +32,14 @@ static const struct explorer_bounds long_bounds[] = {
     {0},
 };
 
+static struct explorer_result run_one(const struct explorer_case *one,
+                                      struct explorer_bounds bounds)
+{
+    if (one->runs != 0 && !test_long())
+        bounds.runs = one->runs;
+    return explorer_run(one, bounds);
+}
+
 /* Runs ONE with one set of bounds after the other, until it fails. */
 static struct explorer_result run_bounds(const struct explorer_case *one)
 {
@@ -39,7 +47,7 @@ static struct explorer_result run_bounds(const struct explorer_case *one)
     struct explorer_result result, all = {0};
 
     for (; bounds->preemptions != 0 && !all.failed; bounds++) {
-        result = explorer_run(one, *bounds);
+        result = run_one(one, *bounds);
         result.runs += all.runs;
         all = result;
     }
@@ -80,7 +88,7 @@ static const struct explorer_case *killer(const struct mutants_run *what,
         for (unsigned i = 0; i < what->case_count; i++) {
             if (!is_wanted("TROVE_EXPLORE_CASE", what->cases[i].name))
                 continue;
-            *ret_result = explorer_run(&what->cases[i], *bounds);
+            *ret_result = run_one(&what->cases[i], *bounds);
             if (ret_result->failed)
                 return &what->cases[i];
         }

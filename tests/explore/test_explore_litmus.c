@@ -122,7 +122,7 @@ static void litmus__message_passing(void **state)
     THREAD(name##_left, store(&w->x, 1); between; w->r[0] = load(&w->y);)                          \
     THREAD(name##_right, store(&w->y, 1); between; w->r[1] = load(&w->x);)                         \
     static const struct explorer_case name = {                                                     \
-        #name, sizeof(struct words), NULL, {name##_left, name##_right}, tell_two, false};
+        #name, sizeof(struct words), NULL, {name##_left, name##_right}, tell_two, false, 0};
 
 SB(sb_acquire_release, trove__store_release, trove__load_acquire, (void)0)
 SB(sb_seq_cst, trove__store_seq_cst, trove__load_seq_cst, (void)0)
@@ -164,7 +164,8 @@ static void litmus__store_buffering(void **state)
     THREAD(name##_b, w->r[2] = load(&w->y); between; w->r[3] = load(&w->x);)                       \
     static const struct explorer_case name = {#name,     sizeof(struct words),                     \
                                               NULL,      {name##_x, name##_y, name##_a, name##_b}, \
-                                              tell_four, false};
+                                              tell_four, false,                                    \
+                                              0};
 
 IRIW(iriw_acquire, trove__store_release, trove__load_acquire, (void)0)
 IRIW(iriw_seq_cst, trove__store_seq_cst, trove__load_seq_cst, (void)0)

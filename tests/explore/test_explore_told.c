@@ -6,7 +6,9 @@
  * its mutant dies.
  */
 #include "core/absent.h"
+#include "core/cycle.h"
 #include "core/failure.h"
+#include "core/pace.h"
 #include "core/shared_budget.h"
 #include "core/until.h"
 #include "edges.h"
@@ -343,6 +345,66 @@ static void choose_largest(void *context)
     explorer_assert(policy == NULL || policy->evicts);
 }
 
+/* --- who gives, and who waits for whom -------------------------------------------------------------------------------- */
+
+struct giving {
+    struct trove__pace pace;
+    struct trove__flight flights[2]; /* each sent by one, waited for by the other */
+    struct trove__fetcher fetchers[2];
+    int results[2];
+};
+
+static void setup_much(void *context)
+{
+    struct giving *giving = context;
+
+    trove__pace_init(&giving->pace, 80);
+    trove__pace_answer(&giving->pace, 11);
+}
+
+static void give_more(void *context)
+{
+    trove__pace_wait(&((struct giving *)context)->pace, NULL);
+}
+
+static void take(void *context)
+{
+    trove__pace_taken(&((struct giving *)context)->pace, 11);
+}
+
+static void sleep_for_it(void *context)
+{
+    trove__pace_sleep(&((struct giving *)context)->pace);
+}
+
+static void send_and_wait(struct giving *giving, unsigned self)
+{
+    struct trove__flight *own = &giving->flights[self];
+
+    trove__cycle_own_flights(&own, 1, &giving->fetchers[self]);
+    giving->results[self] =
+        trove__cycle_begin(&giving->fetchers[self], &giving->flights[1 - self], NULL);
+}
+
+static void first_sends_and_waits(void *giving)
+{
+    send_and_wait(giving, 0);
+}
+
+static void second_sends_and_waits(void *giving)
+{
+    send_and_wait(giving, 1);
+}
+
+/* Both have sent before the second waited, or the first did not wait for anybody yet. */
+static void check_no_cycle(void *context)
+{
+    struct giving *giving = context;
+
+    explorer_assert((giving->results[0] == 0) != (giving->results[1] == 0));
+    explorer_assert(giving->results[0] == -EDEADLK || giving->results[1] == -EDEADLK);
+}
+
 /* --- the cases -------------------------------------------------------------------------------------------------------- */
 
 #define CASE(text, type, make, look, ...)                                                          \
@@ -351,7 +413,18 @@ static void choose_largest(void *context)
         .check = look                                                                              \
     }
 
+/* Nobody waits in vain: no deadline ends it. */
+#define PATIENT(text, ...)                                                                         \
+    {                                                                                              \
+        .name = text, .bytes = sizeof(struct giving), .setup = setup_much,                         \
+        .threads = {__VA_ARGS__}, .endless = true                                                  \
+    }
+
 static const struct explorer_case cases[] = {
+    PATIENT("give more, take", give_more, take),
+    PATIENT("give more, sleep for it", give_more, sleep_for_it),
+    CASE("two wait for each other", giving, NULL, check_no_cycle, first_sends_and_waits,
+         second_sends_and_waits),
     CASE("subscribe, put", hall, setup_hall, NULL, subscribe_first, put),
     CASE("unsubscribe, put", hall, setup_heard, NULL, unsubscribe, put),
     CASE("put, unsubscribe, another subscribes there", hall, setup_full, NULL, put,
@@ -386,8 +459,8 @@ static void explore_told__as_written(void **state)
 
 static void explore_told__each_edge_is_needed(void **state)
 {
-    static const char *const families[] = {"telemetry", "latency", "absent", "until",
-                                           "failure",   "shared",  NULL};
+    static const char *const families[] = {"telemetry", "latency", "absent", "until", "failure",
+                                           "shared",    "pace",    "cycle",  NULL};
     static const struct spared spared[] = {
         {"telemetry: E4 listening",
          "states are seq_cst, and the explorer's one order of these is that of the run: a state that "

@@ -128,6 +128,30 @@ def check_edges(tree):
                 tree.breach(home, line, "edge %s %s has only one end" % edge)
 
 
+def check_explored(tree):
+    """The edges of every file of core/ are explored as mutants, or tests/explore/unexplored.txt says why not."""
+    families = set()
+    for path in tree.files("tests/explore/test_*.c"):
+        for group in re.findall(r"families\[\] = \{([^}]*)\}", tree.read(path)):
+            families |= set(re.findall(r'"(\w+)"', group))
+    excused = {}
+    for path in tree.files("tests/explore/unexplored.txt"):
+        for number, line in enumerate(tree.lines(path), 1):
+            match = re.match(r"(\w+): \S", line)
+            if match:
+                excused[match.group(1)] = (path, number)
+    labelled = {}
+    for path in tree.files("core/*.[ch]"):
+        if os.path.basename(path) != "order.h" and LABEL.search(tree.read(path)):
+            labelled.setdefault(re.split(r"[_.]", os.path.basename(path))[0], path)
+    for family, path in sorted(labelled.items()):
+        if family not in families and family not in excused:
+            tree.breach(path, 1, "its edges are not explored: no families[] of tests/explore/ has \"%s\"" % family)
+    for family, (path, number) in sorted(excused.items()):
+        if family not in labelled or family in families:
+            tree.breach(path, number, "%s needs no excuse" % family)
+
+
 def check_orders(tree):
     """Every acquire and release names its edge, every relaxed access (but to counters) says why a stale value is harmless: in its function, or in
     the comment above it; a file whose opening comment says RELAXED says so for all."""

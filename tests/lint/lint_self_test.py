@@ -56,6 +56,12 @@ TROVE_API int trove_do(void);
 
 #endif
 """,
+    "tests/explore/test_explore_thing.c": """// SPDX-License-Identifier: MIT
+/*
+ * test_explore_thing.c - what is given is taken.
+ */
+static const char *const families[] = {"thing", NULL};
+""",
     "tests/unit/test_it.c": """// SPDX-License-Identifier: MIT
 /*
  * Goal: it works.
@@ -143,6 +149,7 @@ PLANTED = [
     ("edges", "core/thing.c", "    /* RELEASE [E1 give]: pairs with take(). */\n", "", "no release end"),
     ("edges", "core/thing.c", "E1 give   give()", "E2 give   give()", "no EDGES list has [E1 give]"),
     ("edges", "core/thing.c", "E1 give   give()", "E2 give   give()", "edge E2 give has no"),
+    ("explored", "tests/explore/test_explore_thing.c", '"thing", ', "", "its edges are not explored"),
     ("orders", "core/thing.c", "    /* RELAXED: a guess. */\n", "", "does not say why"),
     ("orders", "core/thing.c", "/* RELEASE [E1 give]: pairs with take(). */", "", "release without the label"),
     ("architecture", "ARCHITECTURE.md", "core/thing.*", "core/thong.*", "no such file: core/thong.*"),
