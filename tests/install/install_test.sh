@@ -73,6 +73,8 @@ rm "$work"/only-static/lib/*.so*
 static() { PKG_CONFIG_PATH=$work/only-static/lib/pkgconfig pkg-config --static --cflags --libs "$1"; }
 gcc $flags "$work/example.c" -o "$work/static" $(static trove)
 gcc $flags "$root/tests/install/core_program.c" -o "$work/core-static" $(static trove-core)
+gcc $flags "$root/tests/install/dlopen_loop.c" -o "$work/dlopen-loop" -I"$prefix/include" -pthread -ldl
+gcc $flags "$root/tests/install/urcu_host.c" -o "$work/urcu-host" -pthread $(pkg-config --cflags --libs trove-core liburcu-bp)
 gcc $flags "$root/tests/install/dlopen_program.c" -o "$work/dlopen" -I"$prefix/include" -pthread -ldl
 
 for way in shared static; do
@@ -82,5 +84,12 @@ done
 needed "$work/static" | grep trove && fail "the static program needs a shared libtrove"
 "$work/dlopen" "$prefix/lib/libtrove.so" "$repository" HEAD:greeting 'hello from far away
 ' || fail "dlopen and dlclose"
+"$work/dlopen-loop" "$prefix/lib/libtrove-core.so" & # they wait for grace periods most of the time
+"$work/dlopen-loop" "$prefix/lib/libtrove.so" || fail "libtrove loaded and unloaded many times"
+wait $! || fail "libtrove-core loaded and unloaded many times"
+for order in before after; do
+    TROVE_NO_ATFORK=1 "$work/urcu-host" $order || fail "a host with handlers of liburcu-bp's, registered $order"
+done
+"$work/urcu-host" none || fail "a host that leaves its forks to trove"
 [ "$(env -u LD_LIBRARY_PATH "$prefix/bin/trove" -C "$repository" grep -n hello)" = "HEAD:greeting:1:hello from far away" ] || fail "the program"
 echo "installed: $(wc -l <"$work/exported") functions, $tls bytes of thread-local storage"

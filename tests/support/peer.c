@@ -86,11 +86,12 @@ int peer_tear_down(void **state)
 char *peer_program(void)
 {
     static char program[512];
-    char *exe = peer_output("readlink /proc/%d/exe", (int)getpid());
+    char exe[256] = "";
 
+    /* Asked by this process: another one would be told of valgrind, when that runs it. */
+    assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
     /* build/PRESET/tests/test_name and build/PRESET/tools/trove */
     snprintf(program, sizeof(program), "%.*s/../tools/trove", (int)(strrchr(exe, '/') - exe), exe);
-    free(exe);
     assert_int_equal(access(program, X_OK), 0);
     return program;
 }
