@@ -97,7 +97,7 @@ static int sink_give(void *context, struct trove_object *object, const struct tr
                        trove_object_size(object)); /* RELAXED: sums, read after the end */
     trove__add_relaxed(&sink->check, word);
     trove__object_set_id(object, id);
-    r = trove__cache_insert(sink->cache, object, &cached);
+    r = trove__cache_insert(sink->cache, NULL, object, &cached);
     if (r < 0)
         return r;
     trove_unpin(cached);
@@ -106,7 +106,7 @@ static int sink_give(void *context, struct trove_object *object, const struct tr
 
 static struct trove_object *sink_find(void *context, const struct trove_oid *id)
 {
-    return trove__cache_find(((struct sink *)context)->cache, id);
+    return trove__cache_find(((struct sink *)context)->cache, NULL, id);
 }
 
 /* --- one run each ------------------------------------------------------------------------------------------------- */

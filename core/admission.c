@@ -28,7 +28,7 @@ bool trove__admit_hit(struct trove *cache, const struct trove_oid *id, struct tr
     bool is_sampled = trove__sample();
     bool is_watched = is_sampled || trove__is_listened(telemetry, TROVE_SPAN_RESOLVE);
     int64_t start_ns = is_watched ? trove_now_ns() : 0;
-    struct trove_object *object = trove__cache_find(cache, id);
+    struct trove_object *object = trove__cache_find(cache, NULL, id);
     struct trove__timed timed;
     struct trove_span what;
 
@@ -93,7 +93,7 @@ static int lead(struct trove__unit *unit, struct trove__flight *flight,
                 struct trove__admission *admission, struct trove__ticket *ret_ticket)
 {
     struct trove_oid id = trove__flight_id(flight);
-    struct trove_object *object = trove__cache_find(unit->cache, &id);
+    struct trove_object *object = trove__cache_find(unit->cache, unit->era, &id);
 
     plan_push(admission, &flight->own_node);
     if (object == NULL && !trove__unit_is_closed(unit)) {
@@ -116,7 +116,7 @@ static int try_join(struct trove__unit *unit, struct trove__admission *admission
     int r;
 
     for (;;) {
-        struct trove_object *object = trove__cache_find(unit->cache, id);
+        struct trove_object *object = trove__cache_find(unit->cache, unit->era, id);
         if (object != NULL) {
             *ret_ticket = (struct trove__ticket){.how = TROVE_HIT, .object = object};
             return 0;

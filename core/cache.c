@@ -68,13 +68,21 @@ size_t trove_get_many(struct trove *cache, const struct trove_oid *ids, size_t c
     return cache->reader.get_many(cache, ids, count, ret_objects);
 }
 
-struct trove_object *trove__cache_find(struct trove *cache, const struct trove_oid *id)
+/* In a section. What is in force after a find of it was so when it began. */
+static bool is_in_force(struct trove *cache, const struct trove__era *era)
+{
+    return era == NULL || trove__table_era(&cache->table) == era;
+}
+
+struct trove_object *trove__cache_find(struct trove *cache, const struct trove__era *era,
+                                       const struct trove_oid *id)
 {
     const struct trove_object *object = NULL;
     struct trove_object *pinned = NULL;
 
     trove__section_enter();
-    if (cache->uncounted->get(cache, id, &object) == 0) /* nobody's get */
+    if (cache->uncounted->get(cache, id, &object) == 0 && /* nobody's get */
+        is_in_force(cache, era))
         pinned = trove_pin(object);
     trove__section_leave();
     return pinned;
@@ -85,13 +93,14 @@ struct trove_object *trove__cache_find(struct trove *cache, const struct trove_o
 #define DISPLACE_MAX 4 /* objects evicted from one full window before a put gives up */
 
 /* In a section. As trove__table_insert(), making room in a full window. */
-static int insert_in_window(struct trove *cache, struct trove_object *object, uint64_t hash,
+static int insert_in_window(struct trove *cache, const struct trove__era *era,
+                            struct trove_object *object, uint64_t hash,
                             struct trove_object **ret_other)
 {
     int r, tries = 0;
 
     do {
-        r = trove__table_insert(&cache->table, object, hash, tries > 0, ret_other);
+        r = trove__table_insert(&cache->table, era, object, hash, tries > 0, ret_other);
     } while (r == -ENOSPC && tries++ < DISPLACE_MAX &&
              trove__policy_displace(&cache->policy, hash));
     return r;
@@ -100,16 +109,17 @@ static int insert_in_window(struct trove *cache, struct trove_object *object, ui
 /*
  * OBJECT holds the cache's pin and is charged. Ends both unless it stays. In a section.
  * 0: cached. -EEXIST: *RET_OTHER (rcu-borrow) is; OBJECT is retired already if it was ever visible, else *RET_PRIVATE
- * says that it still is the caller's. -ECACHE_OVERFULL, -ENOMEM: as -EEXIST without another object.
+ * says that it still is the caller's. -ECACHE_OVERFULL, -ENOMEM, -ESTALE: as -EEXIST without another object.
  */
-static int insert_rcu(struct trove *cache, struct trove_object *object,
-                      struct trove_object **ret_other, bool *ret_private)
+static int insert_rcu(struct trove *cache, const struct trove__era *era,
+                      struct trove_object *object, struct trove_object **ret_other,
+                      bool *ret_private)
 {
     uint64_t hash = trove__table_hash(&cache->table, object->id);
     int r, admitted;
 
     trove__policy_prepare(&cache->policy, object, hash);
-    r = insert_in_window(cache, object, hash, ret_other);
+    r = insert_in_window(cache, era, object, hash, ret_other);
     *ret_private = r < 0;
     if (r == -ENOSPC)
         trove__reclaim_adopt(&cache->reclaim);
@@ -188,22 +198,25 @@ static void drop_to_outside(struct trove_object *object)
 }
 
 /* There is no room for OBJECT (taken): it stays outside, unless it is cached already. */
-static int insert_overfull(struct trove *cache, struct trove_object *object,
-                           struct trove_object **ret_cached)
+static int insert_overfull(struct trove *cache, const struct trove__era *era,
+                           struct trove_object *object, struct trove_object **ret_cached)
 {
     struct trove_object *other;
-    bool same;
+    bool same, outdated;
 
     trove__section_enter();
     other = trove__table_find(&cache->table, object->id,
                               trove__table_hash(&cache->table, object->id), cache->table.algo);
+    outdated = !is_in_force(cache, era);
+    if (outdated)
+        other = NULL;
     same = other != NULL && trove__object_same_bytes(object, other);
     if (same)
         trove_pin(other);
     trove__section_leave();
     if (other == NULL) {
         *ret_cached = object;
-        return TROVE__UNCACHED;
+        return outdated ? TROVE__OUTDATED : TROVE__UNCACHED;
     }
     trove_unpin(object);
     if (!same)
@@ -212,20 +225,35 @@ static int insert_overfull(struct trove *cache, struct trove_object *object,
     return TROVE__EXISTED;
 }
 
-int trove__cache_insert(struct trove *cache, struct trove_object *object,
-                        struct trove_object **ret_cached)
+/* What is of another era must not make room for itself either. */
+static bool is_outdated(struct trove *cache, const struct trove__era *era)
+{
+    bool outdated;
+
+    trove__section_enter();
+    outdated = !is_in_force(cache, era);
+    trove__section_leave();
+    return outdated;
+}
+
+int trove__cache_insert(struct trove *cache, const struct trove__era *era,
+                        struct trove_object *object, struct trove_object **ret_cached)
 {
     uint64_t bytes = trove__object_usable(object->algo, object->size);
     struct trove_object *other = NULL;
     bool is_private;
     int r;
 
+    if (is_outdated(cache, era)) {
+        *ret_cached = object;
+        return TROVE__OUTDATED;
+    }
     if (!reserve(cache, object->id, bytes))
-        return insert_overfull(cache, object, ret_cached);
+        return insert_overfull(cache, era, object, ret_cached);
     trove__object_come_inside(object);
     trove_pin(object); /* the cache's */
     trove__section_enter();
-    r = insert_rcu(cache, object, &other, &is_private);
+    r = insert_rcu(cache, era, object, &other, &is_private);
     if (r == -EEXIST && !trove__object_same_bytes(object, other))
         r = -EBADMSG;
     if (r == -EEXIST)
@@ -233,9 +261,9 @@ int trove__cache_insert(struct trove *cache, struct trove_object *object,
     trove__section_leave();
     if (is_private)
         take_back(cache, object, bytes, drop_to_outside);
-    if (r == 0 || r == -ECACHE_OVERFULL || r == -ENOMEM) {
+    if (r == 0 || r == -ECACHE_OVERFULL || r == -ENOMEM || r == -ESTALE) {
         *ret_cached = object;
-        return r == 0 ? TROVE__INSERTED : TROVE__UNCACHED;
+        return r == 0 ? TROVE__INSERTED : r == -ESTALE ? TROVE__OUTDATED : TROVE__UNCACHED;
     }
     trove_unpin(object);
     if (r != -EEXIST)
@@ -302,7 +330,7 @@ static int put_charged(struct trove *cache, enum trove_type type, const void *da
     memcpy(trove__object_buffer(object), data, size);
     trove__object_set_id(object, id);
     trove__section_enter();
-    r = insert_rcu(cache, object, &other, &is_private);
+    r = insert_rcu(cache, NULL, object, &other, &is_private);
     if (r == -EEXIST && !trove__object_same_bytes(object, other))
         r = -EBADMSG;
     trove__section_leave();

@@ -13,21 +13,25 @@
 
 struct trove__telemetry; /* core/telemetry.h */
 struct trove__flights;   /* core/unit.c: the half for what is missing; owned by the cache */
+struct trove__era;       /* core/era.h: what stands between two replacements */
 
 enum trove__insert {
     TROVE__INSERTED, /* now cached */
     TROVE__EXISTED,  /* the same object was cached; *RET_CACHED is that one */
     TROVE__UNCACHED, /* did not fit, or is too large: valid, pinned, not cached */
+    TROVE__OUTDATED, /* the same, because the contents that it was for were replaced */
 };
 
-/* The cached object, pinned (own), or NULL. Opens its own read section. Lock-free. */
-struct trove_object *trove__cache_find(struct trove *cache, const struct trove_oid *id);
+/* The cached object, pinned (own), or NULL. Opens its own read section. Lock-free. Here and below ERA names the contents it is
+ * about: those of another era neither have nor get anything. NULL: those in force. */
+struct trove_object *trove__cache_find(struct trove *cache, const struct trove__era *era,
+                                       const struct trove_oid *id);
 
 /* Inserts OBJECT, complete and with its id set; gives the caller's pin to *RET_CACHED: the object under that id to go on
  * with, pinned (own). Returns a trove__insert, or -EBADMSG (other bytes under that id; OBJECT is unpinned),
  * -ENOMEM. Under every policy an object that does not fit is UNCACHED, never an error. Outside read sections. */
-int trove__cache_insert(struct trove *cache, struct trove_object *object,
-                        struct trove_object **ret_cached);
+int trove__cache_insert(struct trove *cache, const struct trove__era *era,
+                        struct trove_object *object, struct trove_object **ret_cached);
 
 /* A private object of SIZE bytes to fill (own, one pin, not in the table, id unset). 0, -ENOMEM, -EFBIG. */
 int trove__cache_draft(struct trove *cache, enum trove_type type, uint64_t size,
@@ -50,6 +54,16 @@ void trove__cache_count(struct trove *cache, enum trove__counter which, uint64_t
 /* True while the calling thread is inside a read section, or in a callback that trove made: it must not wait there. */
 bool trove__must_not_wait(void);
 
+/* The era of the contents in force. In a section. */
+struct trove__era *trove__cache_era(struct trove *cache);
+
+/* Has the table forget all and begin ERA: see trove__table_replace(). Evicts for it what has to be, within UNTIL. */
+int trove__cache_begin_era(struct trove *cache, const struct trove__era *era,
+                           const struct trove_until *until);
+/* Has the reclaimer's thread look for work; and waits for a grace period, as trove__reclaim_await(). */
+void trove__cache_wake(struct trove *cache);
+int trove__cache_await_grace(struct trove *cache, const struct trove_until *until);
+
 const struct trove_options *trove__cache_options(const struct trove *cache);
 struct trove__flights *trove__cache_flights(struct trove *cache);
 uint64_t trove__cache_hash(const struct trove *cache,
@@ -62,6 +76,11 @@ uint64_t trove__cache_hash(const struct trove *cache,
 bool trove__is_telling(void);
 int trove__flights_create(struct trove *cache,
                           struct trove__flights **ret_flights); /* 0, -ENOMEM */
+const struct trove__era *trove__flights_first_era(const struct trove__flights *flights);
+/* Nothing of ERA's contents is left, and nobody begins anything in it any more. The reclaimer's thread. */
+void trove__flights_discarded(struct trove__flights *flights, const struct trove__era *era);
+/* In a child of fork(). */
+void trove__flights_forked(struct trove__flights *flights);
 /* Requests are cancelled, waiters answered. Idempotent, does not wait. */
 void trove__flights_shutdown(struct trove__flights *flights);
 /* Waits until the fetch threads have ended, after shutdown. 0, -ETIMEDOUT, -ECANCELED. */

@@ -55,7 +55,6 @@ static int fetch_init(struct trove_fetch *fetch, const struct trove_fetch_option
 {
     struct trove_until u = trove__until_of(until);
 
-    atomic_init(&fetch->references, 1);
     fetch->want_count = options->want_count;
     fetch->depth = options->depth;
     fetch->until.deadline_ns = u.deadline_ns;
@@ -80,17 +79,16 @@ static int fetch_create(struct trove *cache, const struct trove_fetch_options *o
 
     if (options->wants == NULL || options->want_count == 0)
         return -EINVAL;
-    if (trove__cache_options(cache)->source.ops == NULL)
-        return -ENOTSUP;
     fetch = trove__calloc(1, sizeof(*fetch));
     if (fetch == NULL)
         return -ENOMEM;
+    atomic_init(&fetch->references, 1);
     r = trove__unit_get(cache, &fetch->unit);
     if (r < 0) {
         trove__free(fetch);
         return r;
     }
-    r = fetch_init(fetch, options, until);
+    r = fetch->unit->source.ops != NULL ? fetch_init(fetch, options, until) : -ENOTSUP;
     if (r < 0) {
         trove__fetch_unref(fetch);
         return r;

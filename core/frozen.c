@@ -104,7 +104,7 @@ static int fill(struct trove *cache, struct trove_frozen *frozen)
     if (walk.status < 0)
         return walk.status;
     trove__section_enter();
-    trove__table_each(&cache->table, keep, &walk);
+    trove__table_each_current(&cache->table, keep, &walk);
     trove__section_leave();
     if (walk.status < 0)
         return walk.status;

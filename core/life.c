@@ -129,6 +129,7 @@ static void after_fork_child(void)
         trove__reclaim_after_fork(&cache->reclaim);
         trove__telemetry_after_fork(&cache->telemetry);
         trove__cache_forked(cache);
+        trove__flights_forked(cache->flights);
         for (unsigned s = 0; s < TROVE__COUNTER_STRIPES; s++)
             trove__store_seq_cst(&cache->inside[s].callers, 0); /* [E1 shut]: the parent's */
     }
@@ -162,6 +163,51 @@ static void list_remove(struct trove *cache)
     pthread_mutex_unlock(&caches_lock);
 }
 
+/* --- eras --------------------------------------------------------------------------------------------------------- */
+
+struct trove__era *trove__cache_era(struct trove *cache)
+{
+    return (struct trove__era *)trove__table_era(&cache->table);
+}
+
+void trove__cache_wake(struct trove *cache)
+{
+    trove__reclaim_wake(&cache->reclaim);
+}
+
+int trove__cache_await_grace(struct trove *cache, const struct trove_until *until)
+{
+    return trove__reclaim_await(&cache->reclaim, until);
+}
+
+static uint64_t first_level_bytes(const struct trove_options *options);
+
+static int begin_era(struct trove *cache, const struct trove__era *era)
+{
+    int r;
+
+    trove__section_enter();
+    r = trove__table_replace(&cache->table, first_level_bytes(&cache->options), era);
+    trove__section_leave();
+    return r;
+}
+
+#define ROOM_TRIES 4
+
+int trove__cache_begin_era(struct trove *cache, const struct trove__era *era,
+                           const struct trove_until *until)
+{
+    int r = begin_era(cache, era), waited = 0;
+
+    /* Whatever the policy: what goes is about to go anyhow. */
+    for (unsigned tries = 0; r == -ECACHE_OVERFULL && tries < ROOM_TRIES && waited == 0; tries++) {
+        trove__policy_shrink(&cache->policy, trove__table_bytes_min() << tries);
+        waited = trove__reclaim_await(&cache->reclaim, until);
+        r = begin_era(cache, era);
+    }
+    return r == -ECACHE_OVERFULL && waited < 0 ? waited : r;
+}
+
 /* --- open --------------------------------------------------------------------------------------------------------- */
 
 static void host_unlinked(void *context, struct trove_object *object)
@@ -182,6 +228,15 @@ static void host_unreserve(void *context, uint64_t bytes)
 static void host_wake(void *context)
 {
     trove__reclaim_wake(&((struct trove *)context)->reclaim);
+}
+
+/* The reclaimer's thread. */
+static void host_discarded(void *context, const void *era)
+{
+    struct trove *cache = context;
+
+    trove__policy_sift(&cache->policy);
+    trove__flights_discarded(cache->flights, era);
 }
 
 static bool service(void *context)
@@ -221,7 +276,7 @@ static uint64_t ahead_bytes(const struct trove_options *options)
 static int init_contents(struct trove *cache)
 {
     const struct trove__table_host host = {
-        host_unlinked, host_reserve, host_unreserve, host_wake, cache,
+        host_unlinked, host_reserve, host_unreserve, host_wake, cache, host_discarded,
     };
     int r = trove__policy_init(&cache->policy, &cache->options, &cache->budget, &cache->reclaim,
                                &cache->table, &cache->counters, &cache->telemetry);
@@ -286,6 +341,7 @@ static int init_cache(struct trove *cache, const struct trove_options *options)
     r = trove__flights_create(cache, &cache->flights);
     if (r < 0)
         goto fail_member;
+    trove__table_begin(&cache->table, trove__flights_first_era(cache->flights));
     trove_budget_ref(options->budget);
     return 0;
 fail_member:

@@ -354,6 +354,44 @@ static int hand_step(struct trove__policy *policy, uint64_t coming, bool may_spa
     return evict(policy, queue, object, gone);
 }
 
+#define SIFT_CELLS 256 /* in one section */
+
+/* Some cells of QUEUE go to its end, without the dead. In a section. */
+static void sift_some(struct trove__policy *policy, struct trove__queue *queue, uint64_t cells)
+{
+    struct trove_object *object;
+
+    for (; cells > 0 && (object = dequeue(queue)) != NULL; cells--) {
+        if (is_dead(object))
+            give_up_cell(policy, object);
+        else if (enqueue(queue, object) < 0)
+            (void)take_out(policy, queue, object, false); /* no segment to keep it in */
+    }
+}
+
+static void sift(struct trove__policy *policy, struct trove__queue *queue)
+{
+    uint64_t left, cells;
+
+    trove__section_enter();
+    left = trove__queue_cells(queue);
+    trove__section_leave();
+    for (; left > 0; left -= cells) {
+        cells = left < SIFT_CELLS ? left : SIFT_CELLS;
+        trove__section_enter();
+        sift_some(policy, queue, cells);
+        trove__section_leave();
+    }
+}
+
+void trove__policy_sift(struct trove__policy *policy)
+{
+    if (!policy->evicts)
+        return;
+    sift(policy, &policy->small);
+    sift(policy, &policy->main);
+}
+
 /* Whose objects are in the way of BYTES more: this cache's, or those of the largest that shares its budget. */
 static struct trove__policy *whose(struct trove__policy *policy, uint64_t bytes, uint64_t leave)
 {

@@ -73,6 +73,10 @@ uint64_t trove__policy_shrink(struct trove__policy *policy, uint64_t bytes);
  * the reclaimer's thread. */
 void trove__policy_tell(struct trove__policy *policy);
 
+/* After many objects were unlinked, and a grace period: retires those that have a cell. What else is queued keeps its order.
+ * Outside sections; one thread at a time. */
+void trove__policy_sift(struct trove__policy *policy);
+
 /* The table's host calls. */
 void trove__policy_unlinked(struct trove__policy *policy, struct trove_object *object);
 bool trove__policy_reserve_level(struct trove__policy *policy, uint64_t bytes, bool may_evict);

@@ -252,6 +252,26 @@ struct trove_object *trove__queue_pop(struct trove__queue *queue)
     }
 }
 
+static uint64_t tickets(atomic_ulong *given)
+{
+    uint64_t count = trove__load_relaxed(given); /* RELAXED: what comes meanwhile does not count */
+
+    return count < TROVE__SEGMENT_CELLS ? count : TROVE__SEGMENT_CELLS;
+}
+
+uint64_t trove__queue_cells(struct trove__queue *queue)
+{
+    struct trove__segment *segment = trove__load_acquire(&queue->head); /* [E2 link-segment] */
+    uint64_t cells = 0;
+
+    for (; segment != NULL; segment = trove__load_acquire(&segment->next)) { /* [E2 link-segment] */
+        uint64_t popped = tickets(&segment->popped), pushed = tickets(&segment->pushed);
+
+        cells += pushed > popped ? pushed - popped : 0;
+    }
+    return cells;
+}
+
 uint64_t trove__queue_segments(struct trove__queue *queue)
 {
     struct trove__segment *segment = trove__load_acquire(&queue->head); /* [E2 link-segment] */

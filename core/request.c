@@ -29,7 +29,7 @@ bool trove__request_claim(struct trove__unit *unit, struct trove__flight *flight
 
     if (trove__flight_phase(flight) >= TROVE__FLIGHT_SENT)
         return false;
-    object = trove__cache_find(unit->cache, &id);
+    object = trove__cache_find(unit->cache, unit->era, &id);
     if (object == NULL)
         return trove__flight_send(unit, flight);
     trove__flight_complete(unit, flight, 0, object, false, NULL);
@@ -40,7 +40,7 @@ void trove__request_fail(struct trove__unit *unit, struct trove__flight *flight,
                          struct trove__failure *failure)
 {
     struct trove_oid id = trove__flight_id(flight);
-    struct trove_object *object = trove__cache_find(unit->cache, &id);
+    struct trove_object *object = trove__cache_find(unit->cache, unit->era, &id);
 
     if (object != NULL) {
         trove__flight_complete(unit, flight, 0, object, false, NULL);

@@ -95,14 +95,14 @@ static int publish(struct trove_sink *sink, struct trove_object *object, unsigne
     if (!(flags & TROVE_GIVE_NO_CACHE)) {
         if (outer == 0) /* a thread of the source's own */
             trove__span_set_current(sink->span);
-        r = trove__cache_insert(sink->unit->cache, object, &cached);
+        r = trove__cache_insert(sink->unit->cache, sink->unit->era, object, &cached);
         trove__span_set_current(outer);
         if (r < 0)
             return r;
         if (r == TROVE__UNCACHED)
             trove__add_relaxed(&sink->left_out, 1); /* RELAXED: an account */
     }
-    hand_over(sink->unit, cached, r == TROVE__UNCACHED);
+    hand_over(sink->unit, cached, r == TROVE__UNCACHED || r == TROVE__OUTDATED);
     return 0;
 }
 
@@ -191,7 +191,7 @@ int trove_sink_put(struct trove_sink *sink, enum trove_type type, const void *da
 
 struct trove_object *trove_sink_find(struct trove_sink *sink, const struct trove_oid *id)
 {
-    return trove__cache_find(sink->unit->cache, id);
+    return trove__cache_find(sink->unit->cache, sink->unit->era, id);
 }
 
 /* --- spans of the source's own ------------------------------------------------------------------------------------ */
@@ -249,7 +249,7 @@ void trove_sink_done(struct trove_sink *sink)
 static bool is_collision(struct trove_sink *sink, const struct trove_object *object)
 {
     struct trove_oid id = trove_object_id(object);
-    struct trove_object *cached = trove__cache_find(sink->unit->cache, &id);
+    struct trove_object *cached = trove__cache_find(sink->unit->cache, sink->unit->era, &id);
     bool differs = cached != NULL && !trove__object_same_bytes(cached, object);
 
     trove_unpin(cached);

@@ -42,6 +42,15 @@ int trove__stream_create(struct trove__unit *unit, struct trove_fetch *within,
     return 0;
 }
 
+/* What a fetch brings after a replacement is for its own unit's flights. */
+static int get_unit(struct trove *cache, struct trove_fetch *within, struct trove__unit **ret_unit)
+{
+    if (within == NULL || trove__unit_is_foreign(within->unit))
+        return trove__unit_get(cache, ret_unit);
+    *ret_unit = trove__unit_ref(within->unit);
+    return 0;
+}
+
 int trove_stream_open(struct trove *cache, struct trove_fetch *within,
                       struct trove_stream **ret_stream, struct trove_error *err)
 {
@@ -53,7 +62,7 @@ int trove_stream_open(struct trove *cache, struct trove_fetch *within,
     r = trove__cache_enter(cache);
     if (r < 0)
         return trove_error_set(err, r, "the cache is shut down");
-    r = trove__unit_get(cache, &unit);
+    r = get_unit(cache, within, &unit);
     if (r == 0) {
         r = trove__stream_create(unit, within, TROVE__PREFETCH, ret_stream);
         trove__unit_unref(unit);

@@ -83,7 +83,8 @@ static void settle_backlog(struct trove_stream *stream, size_t admitted,
 /* Answers NODE, which expected its object of a fetch that failed: from the cache, or with that failure. */
 static void answer_after(struct trove_stream *stream, struct trove__stream_node *node)
 {
-    struct trove_object *object = trove__cache_find(stream->unit->cache, &node->want.id);
+    struct trove_object *object =
+        trove__cache_find(stream->unit->cache, stream->unit->era, &node->want.id);
 
     if (object == NULL)
         node->failure = trove__failure_ref(stream->within->failure);

@@ -107,12 +107,6 @@
 
 /* --- scanning in order -------------------------------------------------------------------------------------------- */
 
-void trove__scan_begin(struct trove__scan *scan, struct trove__table *table, uint64_t hash)
-{
-    /* ACQUIRE [E6 head]: pairs with RELEASE in switch_head(). */
-    *scan = (struct trove__scan){.level = trove__load_acquire(&table->head), .hash = hash};
-}
-
 static void scan_leave_bucket(struct trove__scan *scan, const struct trove__bucket *bucket)
 {
     scan->is_inside = false;
@@ -120,9 +114,10 @@ static void scan_leave_bucket(struct trove__scan *scan, const struct trove__buck
     trove__fence_acquire();
     if (trove__window_goes_on(bucket, scan->hash, ++scan->step))
         return;
-    /* ACQUIRE [E2 publish-level]: after the slots, never before; pairs with publish_level(). A slot that a mover emptied
+    /* ACQUIRE [E2 publish-level], both: after the slots, never before; pair with publish_level(). A slot that a mover emptied
      * was read before the fence [E7 moved], so the level it moved to is seen here. */
-    scan->level = trove__load_acquire(&scan->level->next);
+    scan->level =
+        scan->all ? trove__load_acquire(&scan->level->next) : trove__next_level(scan->level);
     scan->step = 0;
 }
 
@@ -179,10 +174,9 @@ static struct trove_object *find_strictly(const struct trove__bucket *bucket, co
 struct trove_object *trove__table_find_slow(struct trove__table *table, const uint8_t *id,
                                             uint64_t hash, enum trove_algo algo)
 {
-    struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
+    struct trove__level *level = trove__current_level(table);
 
-    /* ACQUIRE [E2 publish-level]: after the slots, never before; pairs with publish_level(). */
-    for (; level != NULL; level = trove__load_acquire(&level->next)) {
+    for (; level != NULL; level = trove__next_level(level)) { /* after the slots */
         struct trove__bucket *bucket;
         unsigned step = 0;
 
@@ -382,12 +376,12 @@ struct trove__resolved trove__resolve_duplicates(struct trove__table *table, uin
                                                  struct trove_object *object)
 {
     struct trove__resolved resolved = {0};
-    struct trove__scan scan;
+    struct trove__scan scan = {.hash = hash};
     uint64_t word;
 
     /* [E3 dedupe]: my slot was written before, the others' are read after. Pairs with itself in the other insert. */
     trove__fence_seq_cst();
-    trove__scan_begin(&scan, table, hash);
+    scan.level = trove__oldest_beside(table, mine->level);
     while (trove__scan_next(&scan, &word)) {
         struct trove_object *other = trove__object_of(word);
         struct trove__place place = {scan.level, scan.step, scan.slot};
@@ -410,14 +404,29 @@ struct trove__resolved trove__resolve_duplicates(struct trove__table *table, uin
 
 /* --- the calls ---------------------------------------------------------------------------------------------------- */
 
-struct trove__level *trove__newest_level(struct trove__table *table)
+struct trove__level *trove__oldest_beside(struct trove__table *table,
+                                          const struct trove__level *level)
 {
     /* ACQUIRE [E6 head], [E2 publish-level]: pair with switch_head() and publish_level(). */
-    struct trove__level *level = trove__load_acquire(&table->head), *next;
+    struct trove__level *oldest = trove__load_acquire(&table->head);
 
-    while ((next = trove__load_acquire(&level->next)) != NULL)
+    while (oldest->era != level->era)
+        oldest = trove__load_acquire(&oldest->next); /* [E2 publish-level] */
+    return oldest;
+}
+
+struct trove__level *trove__newest_beside(struct trove__level *level)
+{
+    struct trove__level *next;
+
+    while ((next = trove__next_level(level)) != NULL)
         level = next;
     return level;
+}
+
+struct trove__level *trove__newest_level(struct trove__table *table)
+{
+    return trove__newest_beside(trove__current_level(table));
 }
 
 static void wake_when_loaded(struct trove__table *table, struct trove__level *level, uint64_t hash)
@@ -434,14 +443,13 @@ static void wake_when_loaded(struct trove__table *table, struct trove__level *le
 /* I8: whether what is in LEVEL, the newest, and in the older ones, whose objects come here, fills three quarters of it. */
 static bool is_promised(struct trove__table *table, const struct trove__level *level)
 {
-    /* ACQUIRE [E6 head], [E2 publish-level]: pair with switch_head() and publish_level(). */
-    const struct trove__level *older = trove__load_acquire(&table->head);
+    struct trove__level *older = trove__oldest_beside(table, level);
     uint64_t sum = 0;
 
     if (older == level)
         return false;
-    for (; older != NULL; older = trove__load_acquire(&older->next)) /* [E2 publish-level] */
-        sum += (uint64_t)trove__load_relaxed(&older->count);         /* RELAXED: a guess */
+    for (; older != NULL; older = trove__next_level(older))
+        sum += (uint64_t)trove__load_relaxed(&older->count); /* RELAXED: a guess */
     return sum * 4 > (level->mask + 1) * TROVE__SLOTS * TROVE__GROW_QUARTERS;
 }
 
@@ -465,8 +473,22 @@ static int conclude(struct trove__table *table, uint64_t hash, const struct trov
     return resolved.marked && (seen & TROVE__OBJECT_HEIR) == 0 ? 0 : 1;
 }
 
-int trove__table_insert(struct trove__table *table, struct trove_object *object, uint64_t hash,
-                        bool made_room, struct trove_object **ret_other)
+/* As trove__table_find(); *RET_BASE: the level that the contents it looked in begin with. */
+static struct trove_object *find_from(struct trove__table *table, const uint8_t *id, uint64_t hash,
+                                      struct trove__level **ret_base)
+{
+    struct trove_object *object;
+
+    do {
+        *ret_base = trove__current_level(table);
+        object = trove__table_find(table, id, hash, table->algo);
+        /* [E6 head]: a view never comes back, so what is the same before and after was it in between. */
+    } while (trove__load_acquire(&table->view) != (*ret_base)->view);
+    return object;
+}
+
+int trove__table_insert(struct trove__table *table, const void *era, struct trove_object *object,
+                        uint64_t hash, bool made_room, struct trove_object **ret_other)
 {
     struct trove__place mine;
     int r;
@@ -475,17 +497,19 @@ int trove__table_insert(struct trove__table *table, struct trove_object *object,
         return -ENOMEM;
     do {
         struct trove_object *other;
-        struct trove__level *newest;
+        struct trove__level *base, *newest;
 
-        other = trove__table_find(table, object->id, hash, table->algo);
+        other = find_from(table, object->id, hash, &base);
+        if (era != NULL && base->era != era)
+            return -ESTALE;
         if (other != NULL) {
             *ret_other = other;
             return -EEXIST;
         }
-        newest = trove__newest_level(table);
+        newest = trove__newest_beside(base);
         r = !made_room && is_promised(table, newest) ? -ENOSPC
                                                      : trove__place(newest, hash, object, 0, &mine);
-        if (r == -ENOSPC && trove__grow(table, newest, false) == 0)
+        if (r == -ENOSPC && trove__grow(table, newest, false) != -ENOSPC)
             r = -EAGAIN;
     } while (r == -EAGAIN);
     if (r < 0)
@@ -496,10 +520,11 @@ int trove__table_insert(struct trove__table *table, struct trove_object *object,
 
 int trove__table_remove(struct trove__table *table, struct trove_object *object, uint64_t hash)
 {
-    struct trove__scan scan;
+    /* ACQUIRE [E6 head]: pairs with switch_head(). What was replaced is evicted too, as long as it is there. */
+    struct trove__scan scan = {
+        .level = trove__load_acquire(&table->head), .hash = hash, .all = true};
     uint64_t word;
 
-    trove__scan_begin(&scan, table, hash);
     while (trove__scan_next(&scan, &word)) {
         if (trove__object_of(word) != object)
             continue;
@@ -541,11 +566,11 @@ struct trove_object *trove__table_victim(struct trove__table *table, uint64_t ha
 
 bool trove__table_is_empty(struct trove__table *table)
 {
-    /* ACQUIRE [E6 head]: pairs with switch_head(). */
-    struct trove__level *level = trove__load_acquire(&table->head);
+    struct trove__level *level = trove__current_level(table);
 
     /* Oldest first: a settled level that reads 0 stays empty (I7); the newest decides at the moment it is read, if it is
-     * still the newest afterwards. A level that is neither might get a late insert: not known to be empty. */
+     * still the newest of its contents afterwards; if these were replaced before, the new ones were empty at that moment. A
+     * level that is neither might get a late insert: not known to be empty. */
     for (;;) {
         /* [E8 settled]: before the count. A level that is settled only afterwards may have got an insert in between. */
         bool settled = trove__load_acquire(&level->settled) != 0;
@@ -556,7 +581,7 @@ bool trove__table_is_empty(struct trove__table *table)
         if (trove__load_seq_cst(&level->count) != 0)
             return false;
         next = trove__load_seq_cst(&level->next); /* [E2 publish-level] */
-        if (next == NULL)
+        if (next == NULL || next->era != level->era)
             return true;
         if (!settled)
             return false;
@@ -588,27 +613,42 @@ struct trove__table_sizes trove__table_sizes(struct trove__table *table)
     return sizes;
 }
 
+static void each_of_level(const struct trove__level *level,
+                          void (*fn)(void *context, struct trove_object *object), void *context)
+{
+    for (uint64_t b = 0; b <= level->mask; b++)
+        for (unsigned s = 0; s < TROVE__SLOTS; s++) {
+            /* ACQUIRE [E1 publish-entry]: pairs with trove__take_slot(). */
+            uint64_t word = trove__load_acquire(&level->buckets[b].slots[s]);
+
+            if (word != 0)
+                fn(context, trove__object_of(word));
+        }
+}
+
 void trove__table_each(struct trove__table *table,
                        void (*fn)(void *context, struct trove_object *object), void *context)
 {
     struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
 
     for (; level != NULL; level = trove__load_acquire(&level->next)) /* [E2 publish-level] */
-        for (uint64_t b = 0; b <= level->mask; b++)
-            for (unsigned s = 0; s < TROVE__SLOTS; s++) {
-                /* ACQUIRE [E1 publish-entry]: pairs with trove__take_slot(). */
-                uint64_t word = trove__load_acquire(&level->buckets[b].slots[s]);
+        each_of_level(level, fn, context);
+}
 
-                if (word != 0)
-                    fn(context, trove__object_of(word));
-            }
+void trove__table_each_current(struct trove__table *table,
+                               void (*fn)(void *context, struct trove_object *object),
+                               void *context)
+{
+    struct trove__level *level = trove__current_level(table);
+
+    for (; level != NULL; level = trove__next_level(level))
+        each_of_level(level, fn, context);
 }
 
 int trove__table_init(struct trove__table *table, enum trove_algo algo, trove__hash_fn hash,
                       uint64_t first_bytes, uint64_t ahead_bytes,
                       const struct trove__table_host *host, struct trove__reclaim *reclaim)
 {
-    uint64_t buckets = TROVE__BUCKETS_MIN;
     struct trove__level *first;
     int r;
 
@@ -619,14 +659,13 @@ int trove__table_init(struct trove__table *table, enum trove_algo algo, trove__h
     table->ahead_bytes = ahead_bytes;
     table->homing.cursor = 0;
     table->homing.count = 0;
+    table->discard_cursor = 0;
     atomic_init(&table->view, 0);
     atomic_init(&table->head, NULL);
     r = trove__secret_draw(&table->secret);
     if (r < 0)
         return r;
-    while (buckets * 2 * sizeof(struct trove__bucket) <= first_bytes)
-        buckets *= 2;
-    r = trove__level_create(table, buckets, 0, false, &first);
+    r = trove__level_create(table, trove__buckets_of(first_bytes), NULL, false, &first);
     if (r < 0)
         return r;
     trove__store_release(&table->view, first->view); /* [E6 head], both */

@@ -25,6 +25,8 @@ struct trove__table_host {
     /* Something for trove__table_service() to do. */
     void (*wake)(void *context);
     void *context;
+    /* Nothing of ERA's contents is left in the table, and no section has a word of it. Outside sections, by service. */
+    void (*discarded)(void *context, const void *era);
 };
 
 /* Objects on their way to their home buckets: see table_home.c. The reclaimer's thread only. */
@@ -45,7 +47,7 @@ struct trove__table {
     /* READ-MOSTLY: every find */
     struct trove__secret secret;
     _Alignas(TROVE__LINE_BYTES) atomic_ulong
-        view; /* of the oldest level, or of its successor when that is empty for ever */
+        view; /* of the oldest level of the contents in force, or of its successor when that is empty for ever */
     _Atomic(struct trove__level *) head; /* the oldest level */
     enum trove_algo algo;
     trove__hash_fn hash;
@@ -54,6 +56,7 @@ struct trove__table {
     struct trove__reclaim *reclaim;
     uint64_t ahead_bytes; /* how large a last level may be without need */
     struct trove__homing homing;
+    uint64_t discard_cursor; /* the reclaimer's thread's: the next bucket of what was replaced */
 };
 
 /* What the smallest first level is charged with. */
@@ -72,13 +75,22 @@ static inline uint64_t trove__table_hash(const struct trove__table *table, const
     return table->hash(&table->secret, id);
 }
 
-/* OBJECT, complete, holds the cache's pin. Lock-free.
+/* Contents in force, whose first level has about FIRST_BYTES if they may be had (evicting for it), become empty ones of ERA, an
+ * address that means nothing here. One store decides, for every find and every insert: trove__table_era() is ERA from then
+ * on. Lock-free. 0; -EBUSY: what was replaced before is not all discarded yet; -ENOMEM; -ECACHE_OVERFULL (no room for a level). */
+int trove__table_replace(struct trove__table *table, uint64_t first_bytes, const void *era);
+/* The era of the contents in force. trove__table_begin() sets the first, before anybody else knows TABLE. Wait-free. */
+const void *trove__table_era(struct trove__table *table);
+void trove__table_begin(struct trove__table *table, const void *era);
+
+/* OBJECT, complete, holds the cache's pin. Into the contents of ERA, if they are in force (else -ESTALE); NULL: whichever are.
+ * Lock-free.
  * 0: inserted. -EEXIST: *RET_OTHER (rcu-borrow) has the id; OBJECT is not in the table and no reader has it.
  * 1: OBJECT was published for a moment and then lost to *RET_OTHER, which has the id: the table has unlinked it, or
  * somebody else has. -ENOSPC: no slot and no growth; MADE_ROOM: an object was evicted since, to be replaced by this one.
  * -ENOMEM: an address that does not fit a slot. */
-int trove__table_insert(struct trove__table *table, struct trove_object *object, uint64_t hash,
-                        bool made_room, struct trove_object **ret_other);
+int trove__table_insert(struct trove__table *table, const void *era, struct trove_object *object,
+                        uint64_t hash, bool made_room, struct trove_object **ret_other);
 
 /* Takes OBJECT out. Lock-free. 0: by this call, which now owns its retirement. -ENOENT: somebody else did.
  * -EBUSY: it is just being moved. */
@@ -112,8 +124,11 @@ struct trove__table_sizes {
 };
 struct trove__table_sizes trove__table_sizes(struct trove__table *table);
 
-/* Calls FN for every object, each at most once if nothing else runs. For tests and recounts, when quiet. */
+/* Calls FN for every object, each at most once if nothing else runs; the second only for those of the contents in force. */
 void trove__table_each(struct trove__table *table,
                        void (*fn)(void *context, struct trove_object *object), void *context);
+void trove__table_each_current(struct trove__table *table,
+                               void (*fn)(void *context, struct trove_object *object),
+                               void *context);
 
 #endif

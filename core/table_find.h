@@ -53,6 +53,7 @@ struct trove__level {
     uint64_t mask;   /* bucket count - 1 */
     unsigned number; /* older levels have smaller ones */
     _Atomic(struct trove__level *) next;
+    const void *era;     /* whose contents these are: see trove__table_replace() */
     atomic_uint settled; /* nobody inserts here any more */
     size_t bytes;        /* what its buckets and itself are charged with */
     struct trove__table *table;
@@ -226,7 +227,31 @@ static inline const atomic_ulong *trove__lane(const struct trove__bucket *bucket
     return (const atomic_ulong *)(const void *)(words + bit * (8 / TROVE__LANE_BITS));
 }
 
-/* The whole search, in strict scan order over all levels. At most 3 * 16 * 7 slots. */
+/* The level that a find begins with: the oldest of the contents that are in force. The chain may have older contents before it,
+ * which are about to be discarded. In a section. */
+static inline struct trove__level *trove__current_level(struct trove__table *table)
+{
+    /* ACQUIRE [E6 head], both, in this order: view is never behind the head, so its level is found. Pair with switch_head()
+     * and switch_view(). */
+    struct trove__level *level = trove__load_acquire(&table->head), *next;
+    uint64_t view = trove__load_acquire(&table->view);
+
+    /* ACQUIRE [E2 publish-level]: pairs with publish_level(). */
+    while (level->view != view && (next = trove__load_acquire(&level->next)) != NULL)
+        level = next;
+    return level;
+}
+
+/* The next newer level of the same contents, or NULL. */
+static inline struct trove__level *trove__next_level(struct trove__level *level)
+{
+    /* ACQUIRE [E2 publish-level]: after what was read of LEVEL, never before; pairs with publish_level(). */
+    struct trove__level *next = trove__load_acquire(&level->next);
+
+    return next != NULL && next->era == level->era ? next : NULL;
+}
+
+/* The whole search, in strict scan order over all levels of the contents. At most 3 * 16 * 7 slots. */
 struct trove_object *trove__table_find_slow(struct trove__table *table, const uint8_t *id,
                                             uint64_t hash, enum trove_algo algo);
 
@@ -324,7 +349,7 @@ trove__table_find_beyond(struct trove__table *table, const uint8_t *id, uint64_t
                          enum trove_algo algo)
 {
     const struct trove__needle needle = trove__needle_of(id, algo);
-    struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
+    struct trove__level *level = trove__current_level(table);
     uint64_t dropped = 0;
 
     do {
@@ -332,8 +357,7 @@ trove__table_find_beyond(struct trove__table *table, const uint8_t *id, uint64_t
 
         if (object != NULL)
             return object;
-        /* ACQUIRE [E2 publish-level]: after the lanes, never before; pairs with publish_level(). */
-        level = trove__load_acquire(&level->next);
+        level = trove__next_level(level); /* after the lanes */
     } while (level != NULL);
     return dropped != 0 ? trove__table_find_slow(table, id, hash, algo) : NULL;
 }

@@ -111,8 +111,18 @@ static struct trove__level *allocate_level(size_t bytes)
     return NULL;
 }
 
-int trove__level_create(struct trove__table *table, uint64_t buckets, unsigned number,
-                        bool may_evict, struct trove__level **ret_level)
+uint64_t trove__buckets_of(uint64_t bytes)
+{
+    uint64_t buckets = TROVE__BUCKETS_MIN;
+
+    while (buckets * 2 * sizeof(struct trove__bucket) <= bytes)
+        buckets *= 2;
+    return buckets;
+}
+
+int trove__level_create(struct trove__table *table, uint64_t buckets,
+                        const struct trove__level *after, bool may_evict,
+                        struct trove__level **ret_level)
 {
     size_t bytes = buckets * sizeof(struct trove__bucket), charge = charge_of(bytes);
     struct trove__level *level;
@@ -126,7 +136,8 @@ int trove__level_create(struct trove__table *table, uint64_t buckets, unsigned n
     }
     level->mask = buckets - 1;
     level->view = trove__view_of(level->buckets, 64 - (unsigned)__builtin_ctzl(buckets));
-    level->number = number;
+    level->number = after != NULL ? after->number + 1 : 0;
+    level->era = after != NULL ? after->era : NULL;
     level->bytes = charge;
     level->table = table;
     level->retired.free = free_retired_level;
@@ -147,7 +158,7 @@ void trove__level_destroy(struct trove__level *level)
     free_level(level);
 }
 
-static bool publish_level(struct trove__level *newest, struct trove__level *level)
+bool trove__publish_level(struct trove__level *newest, struct trove__level *level)
 {
     struct trove__level *none = NULL;
 
@@ -167,26 +178,31 @@ static int next_level(struct trove__table *table, struct trove__level *newest, b
     while (factor > 2 && bytes * factor > table->ahead_bytes)
         factor /= 2;
     for (; r < 0 && factor >= 2; factor /= 2)
-        r = trove__level_create(table, (newest->mask + 1) * factor, newest->number + 1,
+        r = trove__level_create(table, (newest->mask + 1) * factor, newest,
                                 may_evict && factor == 2, ret_level);
     return r;
 }
 
 int trove__grow(struct trove__table *table, struct trove__level *newest, bool may_evict)
 {
-    struct trove__level *level;
+    /* ACQUIRE [E2 publish-level]: pairs with publish_level(). */
+    struct trove__level *level = trove__load_acquire(&newest->next);
     unsigned chained;
 
-    /* ACQUIRE [E6 head], [E2 publish-level]: pair with switch_head() and publish_level(). */
-    if (trove__load_acquire(&newest->next) != NULL)
+    if (level != NULL && level->era != newest->era) {
+        trove__switch_view(table, level); /* whose replacement it is may be stopped */
+        return -ESTALE;
+    }
+    if (level != NULL)
         return 0;
-    chained = newest->number - trove__load_acquire(&table->head)->number + 1;
+    chained = newest->number - trove__oldest_beside(table, newest)->number + 1;
     if (chained >= TROVE__LEVELS)
         return -ENOSPC;
     if (next_level(table, newest, chained == TROVE__LEVELS - 1, may_evict, &level) < 0)
         return -ENOSPC;
-    if (!publish_level(newest, level))
-        free_level(level); /* somebody else grew; nobody has seen this one */
+    if (!trove__publish_level(newest, level))
+        free_level(
+            level); /* somebody else did, and is met at the next try; nobody has seen this one */
     table->host.wake(table->host.context);
     return 0;
 }
@@ -198,10 +214,9 @@ static struct trove_object *find_newer_copy(struct trove__level *level,
                                             const struct trove_object *object, uint64_t hash,
                                             enum trove_algo algo)
 {
-    struct trove__scan scan = {.hash = hash};
+    struct trove__scan scan = {.level = trove__next_level(level), .hash = hash};
     uint64_t word;
 
-    scan.level = trove__load_acquire(&level->next); /* [E2 publish-level] */
     while (trove__scan_next(&scan, &word))
         if (trove__id_equal(trove__object_of(word), object->id, algo))
             return trove__object_of(word);
@@ -251,7 +266,7 @@ static void move_on(struct trove__level *level, struct trove__bucket *bucket, un
     int r;
 
     do {
-        struct trove__level *newest = trove__newest_level(table);
+        struct trove__level *newest = trove__newest_beside(level);
         struct trove_object *newer = find_newer_copy(level, object, hash, table->algo);
 
         if (newer != NULL) {
@@ -284,7 +299,7 @@ static void move_slot(struct trove__level *level, struct trove__bucket *bucket, 
 /* Lets go of the oldest level when it is empty for ever. The view moves first, by whoever comes; so while HEAD is the head
  * the view is HEAD's or its successor's, and when the one exchange of the head is won, nobody can set it back: it is
  * HEAD's no more, and nothing makes it HEAD's again while this section keeps HEAD's memory from being used again. */
-static bool switch_head(struct trove__table *table, struct trove__level *head)
+bool trove__switch_head(struct trove__table *table, struct trove__level *head)
 {
     struct trove__level *next = trove__load_acquire(&head->next); /* [E2 publish-level] */
     uint64_t view = head->view;
@@ -300,13 +315,14 @@ static bool switch_head(struct trove__table *table, struct trove__level *head)
     return true;
 }
 
-/* The oldest level, if it is one to move from. */
+/* The oldest level, if it is one to move from. What was replaced does not move on, and its successors wait until it is gone. */
 static struct trove__level *level_to_move(struct trove__table *table)
 {
     struct trove__level *head = trove__load_acquire(&table->head); /* [E6 head] */
 
     /* ACQUIRE [E8 settled]: pairs with RELEASE in settle(). */
-    return trove__load_acquire(&head->settled) != 0 ? head : NULL;
+    return trove__load_acquire(&head->settled) != 0 && trove__table_era(table) == head->era ? head
+                                                                                            : NULL;
 }
 
 /* A move reads its object's id, which is in nobody's cache. */
@@ -330,7 +346,7 @@ static void move_some(struct trove__table *table, struct trove__level *level, un
         for (unsigned slot = 0; slot < TROVE__SLOTS; slot++)
             move_slot(level, &level->buckets[(at + i) & level->mask], slot);
     }
-    switch_head(table, level);
+    trove__switch_head(table, level);
 }
 
 /* The reclaimer's thread moves faster than one writer adds; when it does not, there is need of help from here on. */
@@ -363,14 +379,21 @@ static bool grow_ahead(struct trove__table *table)
     return grown;
 }
 
+/* Has every insert that begins now another level than LEVEL? */
+static bool is_left(struct trove__level *level, const void *current)
+{
+    return trove__next_level(level) != NULL || level->era != current;
+}
+
 /* Levels cannot go away here: only this thread frees them. */
 static bool settle(struct trove__table *table)
 {
     struct trove__level *level = trove__load_acquire(&table->head); /* [E6 head] */
     struct trove__level *last = NULL;
+    const void *current = trove__table_era(table);
 
     /* [E2 publish-level], [E8 settled]: the levels with a successor that are not settled. */
-    for (; trove__load_acquire(&level->next) != NULL; level = trove__load_acquire(&level->next))
+    for (; is_left(level, current); level = trove__load_acquire(&level->next))
         if (trove__load_acquire(&level->settled) == 0)
             last = level;
     if (last == NULL)
@@ -409,5 +432,5 @@ bool trove__table_service(struct trove__table *table)
 {
     bool grown = grow_ahead(table), settled = settle(table), moved = move_part(table);
 
-    return grown || settled || moved;
+    return trove__discard_part(table) || grown || settled || moved;
 }

@@ -27,16 +27,16 @@ static inline bool trove__is_filled(const struct trove__level *level, unsigned q
            (level->mask + 1) * TROVE__SLOTS * quarters;
 }
 
-/* A walk over the words with a hash's tag, in scan order over all levels, a bucket's at once (so it may miss a copy that a
- * deduplication moves forward within a bucket; whoever must not miss it looks at DROPPED). In a section. */
+/* A walk over the words with a hash's tag, in scan order over LEVEL and those after it, a bucket's at once (so it may miss a
+ * copy that a deduplication moves forward within a bucket; whoever must not miss it looks at DROPPED). In a section. */
 struct trove__scan {
     struct trove__level *level; /* where the walk is; NULL at its end */
     uint64_t hash;
+    bool all;       /* not only the contents that the first level is of */
+    bool is_inside; /* this bucket was matched */
     unsigned step, slot;
-    bool is_inside;     /* this bucket was matched */
     trove__lanes lanes; /* what is left of it */
 };
-void trove__scan_begin(struct trove__scan *scan, struct trove__table *table, uint64_t hash);
 bool trove__scan_next(struct trove__scan *scan, uint64_t *ret_word);
 
 struct trove__place {
@@ -60,6 +60,10 @@ static inline atomic_ulong *trove__slot_at(const struct trove__place *place, uin
     return &trove__bucket_at(place->level, hash, place->step)->slots[place->slot];
 }
 
+/* The oldest and the newest level of the contents that LEVEL is of; and the newest of those in force. */
+struct trove__level *trove__oldest_beside(struct trove__table *table,
+                                          const struct trove__level *level);
+struct trove__level *trove__newest_beside(struct trove__level *level);
 struct trove__level *trove__newest_level(struct trove__table *table);
 
 /* Puts OBJECT, SEALED or not, into that slot. 0, -EAGAIN (somebody else took it), -ENOSPC (a counter is at its maximum). */
@@ -103,12 +107,26 @@ void trove__finish_move(const struct trove__place *from, const struct trove__pla
 void trove__unseal(const struct trove__place *place, uint64_t hash, struct trove_object *object);
 
 /* Chains a level twice as large behind NEWEST, unless somebody did; MAY_EVICT to make room for it (a put may not: its work
- * is bounded). 0, or -ENOSPC: refused, no memory, or three levels. */
+ * is bounded). 0; -ENOSPC: refused, no memory, or three levels; -ESTALE: the contents were replaced. */
 int trove__grow(struct trove__table *table, struct trove__level *newest, bool may_evict);
 
-/* An empty level, zeroed and charged. 0, -ENOMEM, -ECACHE_OVERFULL. */
-int trove__level_create(struct trove__table *table, uint64_t buckets, unsigned number,
-                        bool may_evict, struct trove__level **ret_level);
+/* An empty level, zeroed and charged, to follow AFTER (NULL: none). 0, -ENOMEM, -ECACHE_OVERFULL. */
+int trove__level_create(struct trove__table *table, uint64_t buckets,
+                        const struct trove__level *after, bool may_evict,
+                        struct trove__level **ret_level);
 void trove__level_destroy(struct trove__level *level);
+/* How many buckets a first level of BYTES has. */
+uint64_t trove__buckets_of(uint64_t bytes);
+/* Makes LEVEL the successor of NEWEST. False: there is another one. */
+bool trove__publish_level(struct trove__level *newest, struct trove__level *level);
+/* Lets go of HEAD when it is empty for ever. True: by this call. */
+bool trove__switch_head(struct trove__table *table, struct trove__level *head);
+
+/* --- table_replace.c ------------------------------------------------------------------------------------------------ */
+
+/* FIRST, the first level of newer contents, is in the chain: they are in force from now on, whoever put it there. */
+void trove__switch_view(struct trove__table *table, struct trove__level *first);
+/* Takes out some of what a replacement left. The reclaimer's thread. True: there may be more. */
+bool trove__discard_part(struct trove__table *table);
 
 #endif

@@ -1,38 +1,34 @@
 // SPDX-License-Identifier: MIT
 /*
- * unit.c - the life of a cache's flights: made at the first miss, shut, drained, freed; made anew in a child of fork().
+ * unit.c - the life of an era's flights: made at the first miss, shut, freed; made anew in a child of fork().
  *
  * INVARIANTS I1 a call works with the one unit that it loaded. I2 `closed` is set before the token is cancelled and before
  *            the flights are swept; a caller adds or joins a flight before it looks at `closed`. So each flight is swept, or
- *            its caller leaves by itself. I3 `users` counts helper threads from before they are created, and who uses a
- *            stream or a fetch; `orphaned` is set when it is 0 after the shutdown, and once it was 0 with `orphaned` set
- *            nobody calls the source or the cache any more. I4 the unit is freed with its last reference, the cache
- *            at the latest when trove_close() returns: `orphaned` says that it must not be touched.
- * ROLES      callers: get. cache.c: create, shutdown, drain, destroy. helper threads: enter, leave.
+ *            its caller leaves by itself. I3 `users` counts who uses a stream or a fetch; `orphaned` is set when it is 0 after
+ *            the shutdown and no thread of the cache's runs, and once it was 0 with `orphaned` set nobody calls the source or
+ *            the cache any more. I4 the unit is freed with its last reference: those of its threads and one of all holders
+ *            together, which the last of them gives back once it has closed the unit. I5 a unit of which `orphaned` is not
+ *            set ends while the cache is there: who ends it is counted in `hands` (era.h).
+ * ROLES      callers: get, ref, unref. era.c: close, orphan. helper threads: enter, leave.
  * EDGES      E1 unit     unit_get() release -> unit_get() acquire   a complete unit
- *            E2 closed   close_unit() seq_cst -> unit_is_closed() seq_cst   store-load pair with adding a flight
- *            E3 free     unit_unref() release -> the last unit_unref() acquire   all uses before the free
- *            E4 users    unit_leave(), thread_leave() release -> flights_drain() acquire   all that a user did
- *            E5 orphaned flights_drain() seq_cst -> unit_enter() seq_cst   store-load pair: `orphaned` then `users`, here; `users`
+ *            E2 closed   unit_close() seq_cst -> unit_is_closed() seq_cst   store-load pair with adding a flight
+ *            E3 free     unit_let_go() release -> the last unit_let_go() acquire   all uses before the free
+ *            E5 orphaned unit_orphan() seq_cst -> unit_enter() seq_cst   store-load pair: `orphaned` then `users`, here; `users`
  *                        then `orphaned`, there
- * PROGRESS   get is lock-free but for the allocator. drain waits for the source to let go.
+ *            E6 holders  unit_unref() release -> the last unit_unref() acquire   all that holders did before it is closed
+ * PROGRESS   get is lock-free but for the allocator.
  * LIMITS     In a child of fork() the parent's unit stays as it was, a few hundred KB that nobody frees.
- * TESTS      tests/unit/test_shutdown.c, tests/unit/test_fork.c, tests/stress/perturbed/test_overlap.c (I3)
+ * TESTS      tests/unit/test_shutdown.c, tests/unit/test_replace.c, tests/unit/test_fork.c,
+ *            tests/stress/perturbed/test_overlap.c (I3)
  */
 #include "core/unit.h"
+#include "core/era.h"
 #include "core/failure.h"
 #include "core/futex.h"
 #include "core/memory.h"
 #include "core/process.h"
 #include "core/until.h"
 #include <signal.h>
-
-struct trove__flights {
-    struct trove *cache;
-    struct trove_source source;
-    _Atomic(struct trove__unit *) unit; /* NULL before the first miss */
-    atomic_uint closed;
-};
 
 /* --- the unit ----------------------------------------------------------------------------------------------------- */
 
@@ -45,19 +41,22 @@ static void unit_free(struct trove__unit *unit)
     trove__sized_free(unit, sizeof(*unit), _Alignof(struct trove__unit));
 }
 
-static int unit_create(struct trove__flights *flights, struct trove__unit **ret_unit)
+/* Held by the caller and by ERA. */
+static int unit_create(struct trove__era *era, struct trove__unit **ret_unit)
 {
-    const struct trove_options *options = trove__cache_options(flights->cache);
+    const struct trove_options *options = trove__cache_options(era->flights->cache);
     struct trove__unit *unit = trove__sized_alloc(sizeof(*unit), _Alignof(struct trove__unit));
     int r;
 
     if (unit == NULL)
         return -ENOMEM;
     memset(unit, 0, sizeof(*unit));
-    unit->cache = flights->cache;
-    unit->source = flights->source;
+    unit->cache = era->flights->cache;
+    unit->era = trove__era_ref(era);
+    unit->source = era->source;
     unit->process = trove__process_number();
     atomic_init(&unit->references, 1);
+    atomic_init(&unit->holders, 2);
     trove__pace_init(&unit->pace, options->max_bytes);
     r = trove_cancel_create(&unit->token);
     if (r == 0)
@@ -69,11 +68,19 @@ static int unit_create(struct trove__flights *flights, struct trove__unit **ret_
     if (r == 0)
         r = trove__gather_init(&unit->gather, options);
     if (r < 0) {
+        trove__era_unref(era);
         unit_free(unit);
         return r;
     }
     *ret_unit = unit;
     return 0;
+}
+
+/* Of one that nobody has seen. */
+static void discard(struct trove__unit *unit)
+{
+    trove__gather_deinit(unit);
+    unit_free(unit);
 }
 
 /* Gives back what the flights hold, of a unit that nobody uses any more. */
@@ -93,24 +100,50 @@ static void release_flights(struct trove__unit *unit)
 
 struct trove__unit *trove__unit_ref(struct trove__unit *unit)
 {
-    /* RELAXED: the caller has a reference, or a call that keeps the cache's. */
-    trove__add_relaxed(&unit->references, 1);
+    /* RELAXED: the caller holds it, or is in a section in which its era does. */
+    trove__add_relaxed(&unit->holders, 1);
     return unit;
+}
+
+void trove__unit_let_go(struct trove__unit *unit)
+{
+    /* ACQ_REL [E3 free]: pairs with itself in the threads that let go earlier. */
+    if (trove__sub_acq_rel(&unit->references, 1) != 1)
+        return;
+    trove__dispatch_drain(unit); /* what came after the dispatcher had gone */
+    trove__gather_deinit(unit);
+    release_flights(unit);
+    /* RELAXED: who set it has let go since. */
+    if (trove__load_relaxed(&unit->orphaned) == 0)
+        trove__era_unit_ended(unit->era, unit);
+    unit_free(unit);
 }
 
 void trove__unit_unref(struct trove__unit *unit)
 {
-    /* ACQ_REL [E3 free]: pairs with itself in the threads that let go earlier. */
-    if (unit == NULL || trove__sub_acq_rel(&unit->references, 1) != 1)
+    struct trove__flights *flights;
+
+    /* ACQ_REL [E6 holders]: pairs with itself in those who let go earlier. */
+    if (unit == NULL || trove__sub_acq_rel(&unit->holders, 1) != 1)
         return;
-    trove__gather_deinit(unit);
-    release_flights(unit);
-    unit_free(unit);
+    if (!trove__unit_enter(unit)) { /* closed long ago, and the cache is gone or about to go */
+        trove__unit_let_go(unit);
+        return;
+    }
+    flights = unit->era->flights;
+    trove__hand_enter(flights);
+    if (!trove__unit_is_closed(unit))
+        trove__unit_close(
+            unit); /* nobody waits for what it still asks for, and nobody would get it */
+    trove__dispatch_stop(unit);
+    trove__unit_leave(unit);
+    trove__unit_let_go(unit);
+    trove__hand_leave(flights);
 }
 
 bool trove__unit_is_closed(struct trove__unit *unit)
 {
-    /* SEQ_CST [E2 closed]: pairs with close_unit(). */
+    /* SEQ_CST [E2 closed]: pairs with trove__unit_close(). */
     return trove__load_seq_cst(&unit->closed) != 0;
 }
 
@@ -167,7 +200,7 @@ static void sweep(struct trove__unit *unit)
     trove__failure_unref(failure);
 }
 
-static void close_unit(struct trove__unit *unit)
+void trove__unit_close(struct trove__unit *unit)
 {
     /* SEQ_CST [E2 closed]: pairs with trove__unit_is_closed() in those who added a flight before. */
     trove__store_seq_cst(&unit->closed, 1);
@@ -175,6 +208,12 @@ static void close_unit(struct trove__unit *unit)
     trove__gather_wake_all(unit);
     sweep(unit);
     trove__flight_pool_wake_all(&unit->pool);
+}
+
+void trove__unit_orphan(struct trove__unit *unit)
+{
+    /* SEQ_CST [E5 orphaned]: pairs with trove__unit_enter(). Who entered before is waited for, who enters later goes. */
+    trove__store_seq_cst(&unit->orphaned, 1);
 }
 
 /* --- helper threads ----------------------------------------------------------------------------------------------- */
@@ -198,9 +237,8 @@ int trove__unit_start_thread(struct trove__unit *unit, void *(*main)(void *))
 {
     int r;
 
-    /* RELAXED: the new thread begins after it anyway; the caller is counted, by the cache or here, until it leaves. */
-    trove__add_relaxed(&unit->users, 1);
-    trove__unit_ref(unit);
+    trove__hand_enter(unit->era->flights);
+    trove__add_relaxed(&unit->references, 1); /* RELAXED: the new thread begins after it anyway */
     r = create_detached(main, unit);
     if (r < 0)
         trove__unit_thread_leave(unit);
@@ -214,20 +252,17 @@ bool trove__unit_thread_enter(struct trove__unit *unit)
 
 void trove__unit_thread_leave(struct trove__unit *unit)
 {
-    atomic_uint *users = &unit->users;
+    struct trove__flights *flights = unit->era->flights;
 
-    /* The cache's reference stays until the count is 0, so this one is not the last, and close() frees what it closes. */
-    trove__unit_unref(unit);
-    /* ACQ_REL [E4 users]: pairs with trove__flights_drain(). */
-    trove__sub_acq_rel(users, 1);
-    trove__futex_wake(users, INT_MAX); /* by address only: the unit may be gone */
+    trove__unit_let_go(unit);
+    trove__hand_leave(flights); /* the last: close waits for it */
 }
 
 /* --- callers without the cache ------------------------------------------------------------------------------------ */
 
 bool trove__unit_enter(struct trove__unit *unit)
 {
-    /* SEQ_CST [E5 orphaned], both: pair with trove__flights_drain(). */
+    /* SEQ_CST [E5 orphaned], both: pair with trove__unit_orphan(). */
     trove__add_seq_cst(&unit->users, 1);
     if (trove__load_seq_cst(&unit->orphaned) == 0)
         return true;
@@ -237,118 +272,49 @@ bool trove__unit_enter(struct trove__unit *unit)
 
 void trove__unit_leave(struct trove__unit *unit)
 {
-    /* SEQ_CST [E4 users] [E2 closed]: nobody waits for users before `closed` is set. Pairs with wait_for_users(). */
+    /* SEQ_CST [E2 closed]: what the user did goes with it; nobody waits for users before `closed` is set. Pairs with wait_for() of era.c. */
     trove__sub_seq_cst(&unit->users, 1);
     if (trove__unit_is_closed(unit))
         trove__futex_wake(&unit->users, INT_MAX);
 }
 
-/* --- what cache.c calls ------------------------------------------------------------------------------------------- */
+/* --- the way to it ------------------------------------------------------------------------------------------------ */
 
-int trove__flights_create(struct trove *cache, struct trove__flights **ret_flights)
+/* Makes a unit for ERA. 0; 1: there is one by now, or ERA has none any more; or a failure. */
+static int add_unit(struct trove__era *era, struct trove__unit **ret_unit)
 {
-    struct trove__flights *flights;
-    int r = trove__process_watch();
+    struct trove__unit *fresh, *seen = trove__load_acquire(&era->unit); /* [E1 unit] */
+    int r;
 
+    if (seen == TROVE__NO_UNIT || (seen != NULL && !trove__unit_is_foreign(seen)))
+        return 1;
+    r = unit_create(era, &fresh);
     if (r < 0)
         return r;
-    flights = trove__calloc(1, sizeof(*flights));
-    if (flights == NULL)
-        return -ENOMEM;
-    flights->cache = cache;
-    flights->source = trove__cache_options(cache)->source;
-    *ret_flights = flights;
+    /* SEQ_CST [E1 unit] [E2 closed]: hands over the new unit; before the look at `closed`. Pairs with trove__era_get() and
+     * trove__flights_shutdown(). */
+    if (!trove__cas_seq_cst(&era->unit, &seen, fresh)) {
+        trove__era_unref(era);
+        discard(fresh);
+        return 1;
+    }
+    /* SEQ_CST [E2 closed]: a shutdown that found no unit. */
+    if (trove__load_seq_cst(&era->flights->closed) != 0)
+        trove__unit_close(fresh);
+    *ret_unit = fresh;
     return 0;
 }
 
 int trove__unit_get(struct trove *cache, struct trove__unit **ret_unit)
 {
-    struct trove__flights *flights = trove__cache_flights(cache);
-    /* ACQUIRE [E1 unit]: pairs with the CAS below. */
-    struct trove__unit *unit = trove__load_acquire(&flights->unit), *fresh;
-    int r;
+    struct trove__era *era;
 
-    while (unit == NULL || trove__unit_is_foreign(unit)) {
-        r = unit_create(flights, &fresh);
-        if (r < 0)
-            return r;
-        /* SEQ_CST [E1 unit] [E2 closed]: hands over the new unit, and acquires one that was faster; before the look at
-         * `closed`. Pairs with own_unit(). */
-        if (trove__cas_seq_cst(&flights->unit, &unit, fresh))
-            unit = fresh;
-        else
-            trove__unit_unref(fresh);
-        /* SEQ_CST [E2 closed]: a shutdown that found no unit. */
-        if (trove__load_seq_cst(&flights->closed) != 0)
-            close_unit(unit);
-    }
-    *ret_unit = trove__unit_ref(unit);
-    return 0;
-}
+    while ((era = trove__era_get(cache, ret_unit)) != NULL) {
+        int r = add_unit(era, ret_unit);
 
-/* The unit of this process, NULL if there is none. */
-static struct trove__unit *own_unit(struct trove__flights *flights)
-{
-    /* SEQ_CST [E1 unit] [E2 closed]: pairs with trove__unit_get(). */
-    struct trove__unit *unit = trove__load_seq_cst(&flights->unit);
-
-    return unit != NULL && !trove__unit_is_foreign(unit) ? unit : NULL;
-}
-
-void trove__flights_shutdown(struct trove__flights *flights)
-{
-    struct trove__unit *unit;
-
-    /* SEQ_CST [E2 closed]: pairs with trove__unit_get(). */
-    trove__store_seq_cst(&flights->closed, 1);
-    unit = own_unit(flights);
-    if (unit != NULL)
-        close_unit(unit);
-}
-
-static int wait_for_users(struct trove__unit *unit, const struct trove_until *until)
-{
-    unsigned users;
-    int r;
-
-    /* SEQ_CST [E4 users] [E5 orphaned]: pairs with trove__unit_thread_leave(), trove__unit_enter(), trove__unit_leave(). */
-    while ((users = trove__load_seq_cst(&unit->users)) != 0) {
-        r = trove__wait(&unit->users, users, until);
-        if (r < 0 && trove__load_seq_cst(&unit->users) != 0)
+        trove__era_unref(era);
+        if (r <= 0)
             return r;
     }
     return 0;
-}
-
-int trove__flights_drain(struct trove__flights *flights, const struct trove_until *until)
-{
-    struct trove__unit *unit = own_unit(flights);
-    int r;
-
-    if (unit == NULL)
-        return 0;
-    trove__dispatch_stop(unit);
-    r = wait_for_users(unit, until);
-    if (r < 0)
-        return r;
-    trove__dispatch_drain(unit);
-    /* SEQ_CST [E5 orphaned]: pairs with trove__unit_enter(). Who entered before is waited for, who enters later goes. */
-    trove__store_seq_cst(&unit->orphaned, 1);
-    return wait_for_users(unit, until);
-}
-
-void trove__flights_destroy(struct trove__flights *flights)
-{
-    struct trove__unit *unit;
-
-    if (flights == NULL)
-        return;
-    unit = own_unit(flights);
-    if (flights->source.ops != NULL && flights->source.ops->destroy != NULL)
-        flights->source.ops->destroy(flights->source.source);
-    if (unit != NULL) {
-        trove__gather_drop_fetches(unit);
-        trove__unit_unref(unit);
-    }
-    trove__free(flights);
 }

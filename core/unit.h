@@ -2,8 +2,8 @@
 /*
  * unit.h - everything that belongs to one life of a cache's flights: pool, table, gathering, fetch threads, dispatcher.
  *
- * A unit is behind one pointer that every call loads once. A child after fork() gets a new unit at its first miss; the
- * parent's flights, threads and locks stay behind in the old one.
+ * A unit belongs to an era (era.h), and every call loads it once. A child after fork() gets a new unit at its first miss;
+ * the parent's flights, threads and locks stay behind in the old one.
  */
 #ifndef TROVE_CORE_UNIT_H
 #define TROVE_CORE_UNIT_H
@@ -16,14 +16,16 @@
 #include "core/pace.h"
 
 struct trove__unit {
-    struct trove *cache; /* for who is inside, and before `orphaned` */
+    struct trove *cache;    /* for who is inside, and before `orphaned` */
+    struct trove__era *era; /* likewise; where its flights find and cache */
     struct trove_source source;
     struct trove_cancel *token; /* cancelled at shutdown; every request hears of it */
     unsigned process;           /* trove__process_number() when it was made */
-    atomic_uint references;     /* the cache, each thread, stream and fetch */
+    atomic_uint references;     /* the threads, and all holders together */
+    atomic_uint holders;        /* the era, each call, stream and fetch; the last closes the unit */
     atomic_uint closed;
     atomic_uint orphaned; /* the cache is gone or about to go, streams or fetches are not */
-    atomic_uint users;    /* futex: helper threads that run, and callers between enter and leave */
+    atomic_uint users;    /* futex: callers between enter and leave */
     struct trove__flight_pool pool;
     struct trove__flight_table table;
     struct trove__gather gather;
@@ -32,11 +34,17 @@ struct trove__unit {
     struct trove__absent absent;
 };
 
-/* The unit of CACHE's flights for the calling process, with a reference (own). 0, -ENOTSUP (no source), -ENOMEM, or why
- * there are no descriptors. Between trove__cache_enter() and trove__cache_leave(). */
+/* The unit of the era in force of CACHE, for the calling process, held (own). 0, -ENOMEM, or why there are no descriptors.
+ * Between trove__cache_enter() and trove__cache_leave(). */
 int trove__unit_get(struct trove *cache, struct trove__unit **ret_unit);
 struct trove__unit *trove__unit_ref(struct trove__unit *unit);
-void trove__unit_unref(struct trove__unit *unit);
+void trove__unit_unref(struct trove__unit *unit); /* NULL is fine */
+
+/* What era.c does with units: cancels all they do and answers who waits; says that the cache is about to go; gives back a
+ * reference that is not a holder's. */
+void trove__unit_close(struct trove__unit *unit);
+void trove__unit_orphan(struct trove__unit *unit);
+void trove__unit_let_go(struct trove__unit *unit);
 
 /* Streams and fetches are handles of their own, which may be used while the cache is being closed, or afterwards. Their
  * calls are between these two; close waits for the last of them. False: the cache is gone (no leave then). Wait-free. */

@@ -117,7 +117,7 @@ static void insert(struct trove_replay *replay, uint32_t object, const struct tr
                            &made) < 0)
         abort();
     trove__object_set_id(made, id);
-    if (trove__cache_insert(cache, made, &cached) < 0)
+    if (trove__cache_insert(cache, NULL, made, &cached) < 0)
         abort();
     trove_unpin(cached);
 }

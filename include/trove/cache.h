@@ -153,6 +153,22 @@ TROVE_API void trove_shutdown(struct trove *cache);
  * caller's error otherwise, and builds with TROVE_DEBUG abort. Returns 0; -EDEADLK inside a read section, -ETIMEDOUT or -ECANCELED (nothing freed: call again). */
 TROVE_API int trove_close(struct trove *cache, const struct trove_until *until);
 
+/*
+ * Replaces contents and source at once: from one moment on, the same for all threads, nothing of before is cached any more and
+ * what is missing is asked of SOURCE (NULL, or its ops: nobody; given on success). Who has seen the cache without the old
+ * contents never sees one of them in it again. What was borrowed before is valid until its section ends, pins as long as they
+ * are held. Flights, streams and fetches begun before go on with the old source; their callers get what it brings, marked
+ * uncached, and nothing of it enters the new contents. The old source is destroyed, by any thread, when the last of them has
+ * ended; what nobody waits for any more is cancelled. Calls that run meanwhile happen before or after.
+ * Waits, within UNTIL (NULL: for ever), first until a replacement before this one is finished, then until the memory of the old
+ * contents is free, which readers in their sections hold up; a deadline that passes then does no harm. Nothing waits for a
+ * thread that is stopped in here, but another replacement. Returns 0; -ETIMEDOUT or -ECANCELED (nothing was replaced), -EDEADLK
+ * in a read section or callback, -ENOMEM, -ECACHE_OVERFULL (not even an empty table fits, beside what cannot be freed now),
+ * -ECANCELED after shutdown.
+ */
+TROVE_API int trove_replace(struct trove *cache, const struct trove_source *source,
+                            const struct trove_until *until, struct trove_error *err);
+
 /* --- memory --------------------------------------------------------------------------------------------------------- */
 
 /*

@@ -43,7 +43,8 @@ struct trove_source_ops {
      */
     int (*fetch)(void *source, const struct trove_request *request, struct trove_sink *sink,
                  struct trove_error *err);
-    /* Called once, when the cache that owns the source is closed or the source replaced; may be NULL. */
+    /* Called once, by any thread, when the cache that owns the source is closed, or when the source was replaced and its last
+     * request has ended; may be NULL. */
     void (*destroy)(void *source);
 };
 

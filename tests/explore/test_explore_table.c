@@ -71,8 +71,9 @@ static uint64_t hash_of(const struct trove__secret *secret, const uint8_t *id)
 
 static void make_table(struct play *play)
 {
-    const struct trove__table_host host = {host_unlinked, host_reserve, host_unreserve, host_wake,
-                                           play};
+    const struct trove__table_host host = {
+        host_unlinked, host_reserve, host_unreserve, host_wake, play, NULL,
+    };
 
     trove__budget_init(&play->budget, 1 << 20, 1 << 19, false, NULL);
     play->ledger = trove__ledger_create();
@@ -144,7 +145,7 @@ static int insert(struct play *play, struct trove_object *object, struct trove_o
     int r;
 
     trove__section_enter();
-    r = trove__table_insert(&play->table, object, hash_of(NULL, id.bytes), false, ret_other);
+    r = trove__table_insert(&play->table, NULL, object, hash_of(NULL, id.bytes), false, ret_other);
     if (r > 0)
         check_object(*ret_other, 0);
     trove__section_leave();

@@ -6,22 +6,25 @@
 #include "core/flight.h"
 #include "core/table.h"
 
-int __real_trove__table_insert(struct trove__table *table, struct trove_object *object,
-                               uint64_t hash, bool made_room, struct trove_object **ret_other);
-int __wrap_trove__table_insert(struct trove__table *table, struct trove_object *object,
-                               uint64_t hash, bool made_room, struct trove_object **ret_other);
+int __real_trove__table_insert(struct trove__table *table, const void *era,
+                               struct trove_object *object, uint64_t hash, bool made_room,
+                               struct trove_object **ret_other);
+int __wrap_trove__table_insert(struct trove__table *table, const void *era,
+                               struct trove_object *object, uint64_t hash, bool made_room,
+                               struct trove_object **ret_other);
 enum trove__phase __real_trove__flight_phase(const struct trove__flight *flight);
 enum trove__phase __wrap_trove__flight_phase(const struct trove__flight *flight);
 
-int __wrap_trove__table_insert(struct trove__table *table, struct trove_object *object,
-                               uint64_t hash, bool made_room, struct trove_object **ret_other)
+int __wrap_trove__table_insert(struct trove__table *table, const void *era,
+                               struct trove_object *object, uint64_t hash, bool made_room,
+                               struct trove_object **ret_other)
 {
     static atomic_uint lock;
     int r;
 
     while (trove__exchange_acq_rel(&lock, 1) != 0)
         __builtin_ia32_pause();
-    r = __real_trove__table_insert(table, object, hash, made_room, ret_other);
+    r = __real_trove__table_insert(table, era, object, hash, made_room, ret_other);
     trove__store_seq_cst(&lock, 0);
     return r;
 }

@@ -63,5 +63,7 @@ int main(void)
     if (trove_resolve_start(cache, &want, NULL, &result, &resolving, NULL) != 1)
         return 6;
     trove_unpin(result.object);
+    if (trove_replace(cache, NULL, NULL, NULL) != 0 || trove_has(cache, &id))
+        return 7;
     return trove_close(cache, NULL) == 0 ? 0 : 5;
 }

@@ -59,8 +59,9 @@ static uint64_t same_hash(const struct trove__secret *secret, const uint8_t *id)
 
 void bare_setup(struct bare_table *f, bool one_hash)
 {
-    const struct trove__table_host host = {host_unlinked, host_reserve, host_unreserve, host_wake,
-                                           f};
+    const struct trove__table_host host = {
+        host_unlinked, host_reserve, host_unreserve, host_wake, f, NULL,
+    };
     const struct trove__reclaim_host reclaim_host = {host_work, host_before_grace, host_after_grace,
                                                      f};
 
@@ -111,8 +112,8 @@ int bare_insert(struct bare_table *f, struct trove_object *object)
     int r;
 
     trove__section_enter();
-    r = trove__table_insert(&f->table, object, trove__table_hash(&f->table, object->id), false,
-                            &other);
+    r = trove__table_insert(&f->table, NULL, object, trove__table_hash(&f->table, object->id),
+                            false, &other);
     trove__section_leave();
     return r;
 }

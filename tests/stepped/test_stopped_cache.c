@@ -100,7 +100,7 @@ static void act_insert(void *context)
     if (r == 0) {
         memcpy(trove__object_buffer(object), bytes, scene->size);
         trove__object_set_id(object, &id);
-        r = trove__cache_insert(scene->cache, object, &scene->object);
+        r = trove__cache_insert(scene->cache, NULL, object, &scene->object);
         scene->actor_added = r == TROVE__INSERTED;
     }
     scene->result = r == TROVE__UNCACHED ? -ECACHE_OVERFULL : r < 0 ? r : 0;

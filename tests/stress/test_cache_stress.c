@@ -124,7 +124,7 @@ static void *worker(void *context)
             if (pinned != NULL && !is_right(pinned, pinned_n))
                 trove__add_relaxed(&run->errors, 1);
             trove_unpin(pinned);
-            pinned = trove__cache_find(run->cache, &id);
+            pinned = trove__cache_find(run->cache, NULL, &id);
             pinned_n = n;
             break;
         default:

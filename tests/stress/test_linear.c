@@ -182,10 +182,10 @@ int __real_trove__table_remove(struct trove__table *table, struct trove_object *
                                uint64_t hash);
 int __wrap_trove__table_remove(struct trove__table *table, struct trove_object *object,
                                uint64_t hash);
-int __real_trove__cache_insert(struct trove *cache, struct trove_object *object,
-                               struct trove_object **ret_cached);
-int __wrap_trove__cache_insert(struct trove *cache, struct trove_object *object,
-                               struct trove_object **ret_cached);
+int __real_trove__cache_insert(struct trove *cache, const struct trove__era *era,
+                               struct trove_object *object, struct trove_object **ret_cached);
+int __wrap_trove__cache_insert(struct trove *cache, const struct trove__era *era,
+                               struct trove_object *object, struct trove_object **ret_cached);
 
 int __wrap_trove__table_remove(struct trove__table *table, struct trove_object *object,
                                uint64_t hash)
@@ -204,12 +204,12 @@ static bool evicts(const struct trove *cache)
     return cache->options.overfull == TROVE_OVERFULL_EVICT;
 }
 
-int __wrap_trove__cache_insert(struct trove *cache, struct trove_object *object,
-                               struct trove_object **ret_cached)
+int __wrap_trove__cache_insert(struct trove *cache, const struct trove__era *era,
+                               struct trove_object *object, struct trove_object **ret_cached)
 {
     uint32_t n = number_of(object->id);
     int64_t began = begin();
-    int r = __real_trove__cache_insert(cache, object, ret_cached);
+    int r = __real_trove__cache_insert(cache, era, object, ret_cached);
 
     if (r == TROVE__INSERTED)
         note(LINEAR_ADDED, n, began);

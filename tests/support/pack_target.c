@@ -55,7 +55,7 @@ static int target_give(void *context, struct trove_object *object, const struct 
         return 0;
     }
     trove__object_set_id(object, id);
-    r = trove__cache_insert(target->cache, object, &cached);
+    r = trove__cache_insert(target->cache, NULL, object, &cached);
     if (r < 0)
         return r;
     trove_unpin(cached);
@@ -65,7 +65,7 @@ static int target_give(void *context, struct trove_object *object, const struct 
 static struct trove_object *target_find(void *context, const struct trove_oid *id)
 {
     struct pack_target *target = context;
-    struct trove_object *object = trove__cache_find(target->cache, id);
+    struct trove_object *object = trove__cache_find(target->cache, NULL, id);
     bool gone;
 
     pthread_mutex_lock(&target->lock);

@@ -102,7 +102,7 @@ static int insert(struct trove *cache, const char *bytes, size_t size, const str
     assert_int_equal(trove__cache_draft(cache, TROVE_BLOB, size, &object), 0);
     memcpy(trove__object_buffer(object), bytes, size);
     trove__object_set_id(object, id);
-    return trove__cache_insert(cache, object, ret_cached);
+    return trove__cache_insert(cache, NULL, object, ret_cached);
 }
 
 /* Goal: a full cache that takes nothing more still knows what it has: what a fetch brings once more is not left out, and
