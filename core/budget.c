@@ -142,10 +142,17 @@ void trove__budget_unreserve(struct trove__budget *budget, uint64_t bytes)
         trove__sub_relaxed(&budget->live, bytes); /* RELAXED: see EDGES */
 }
 
-bool trove__budget_is_own_full(const struct trove__budget *budget, uint64_t bytes, uint64_t leave)
+static bool is_full(const struct trove__budget *budget, uint64_t bytes, uint64_t leave)
 {
-    return budget->shared == NULL || bytes + leave > budget->live_max ||
+    return bytes + leave > budget->live_max ||
            trove__budget_live(budget) > budget->live_max - bytes - leave;
+}
+
+bool trove__budget_is_others_in_the_way(const struct trove__budget *budget, uint64_t bytes,
+                                        uint64_t leave)
+{
+    return budget->shared != NULL && !is_full(budget, bytes, leave) &&
+           is_full(budget->shared, bytes, leave);
 }
 
 uint64_t trove__budget_deferred_room(const struct trove__budget *budget)

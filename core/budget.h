@@ -61,8 +61,10 @@ bool trove__budget_reserve_leaving(struct trove__budget *budget, uint64_t bytes,
 void trove__budget_force(struct trove__budget *budget, uint64_t bytes);
 void trove__budget_unreserve(struct trove__budget *budget, uint64_t bytes);
 
-/* Whether it is the budget's own bound that has no room for BYTES more beside LEAVE, not the shared one. A sample. */
-bool trove__budget_is_own_full(const struct trove__budget *budget, uint64_t bytes, uint64_t leave);
+/* Whether it is the shared bound that has no room for BYTES more beside LEAVE, not the budget's own. A sample: where neither is
+ * full any more, the answer is no, for others' objects are none of this cache's business then. */
+bool trove__budget_is_others_in_the_way(const struct trove__budget *budget, uint64_t bytes,
+                                        uint64_t leave);
 /* What may still be deferred, and whether half of that is used up. Samples. */
 uint64_t trove__budget_deferred_room(const struct trove__budget *budget);
 bool trove__budget_is_half_deferred(const struct trove__budget *budget);

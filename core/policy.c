@@ -395,9 +395,9 @@ void trove__policy_sift(struct trove__policy *policy)
 /* Whose objects are in the way of BYTES more: this cache's, or those of the largest that shares its budget. */
 static struct trove__policy *whose(struct trove__policy *policy, uint64_t bytes, uint64_t leave)
 {
-    return trove__budget_is_own_full(policy->budget, bytes, leave)
-               ? policy
-               : trove__shared_budget_largest(policy->shared, policy);
+    return trove__budget_is_others_in_the_way(policy->budget, bytes, leave)
+               ? trove__shared_budget_largest(policy->shared, policy)
+               : policy;
 }
 
 /* hand_step() where it helps a put into POLICY, of COMING bytes of which PIECE did not fit. */
