@@ -36,6 +36,7 @@ static const char *peers;
 static bool all_large;
 
 #define LARGE 21 /* from 2^21 objects on */
+#define MIDDLE 18
 #define MANY_AT 20
 
 static struct list list_of(const char *text)
@@ -83,7 +84,9 @@ static bool is_wanted(const struct peer *peer)
         return true;
     if (peers != NULL)
         return peer_is_named(peers, peer->name);
-    return size_log2 < LARGE || all_large || (peer->traits & PEER_LARGE) != 0;
+    if (size_log2 >= LARGE && !all_large && (peer->traits & PEER_LARGE) == 0)
+        return false;
+    return size_log2 < MIDDLE || (peer->traits & PEER_SMALL) == 0;
 }
 
 static void measure_state(struct bench_tables *tables, const char *state)

@@ -66,6 +66,7 @@ enum peer_trait {
     PEER_LARGE = 32,    /* also measured where memory and time are short */
     PEER_RECLAIMS = 64, /* what is removed is freed while readers go on */
     PEER_EVICTS = 128,  /* chooses itself what goes */
+    PEER_SMALL = 256,   /* not measured where it would take most of the time: its file says why */
 };
 
 struct peer {

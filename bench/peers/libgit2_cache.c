@@ -7,6 +7,7 @@
  *                not the default, and the cache's limit is far away but while the table is turned over. Its hash is the id's
  *                first bytes: it takes no other.
  * Replacing      reads a new object; past its limit the cache lets eight go, whichever stand next in its table.
+ * Large tables   not measured: at 2^20 objects a replacement took 37 us, so ten turnovers six minutes.
  * Reclamation    its own: each object has a reference count, taken and given back by each lookup, under a lock.
  */
 #include <git2.h>
@@ -129,7 +130,7 @@ static void git2_warm(struct peer_lane *lane, const uint64_t *numbers, size_t co
 static struct peer libgit2_cache = {
     .name = "libgit2",
     .rank = 60,
-    .traits = PEER_GROWS | PEER_WRITERS | PEER_RECLAIMS | PEER_EVICTS,
+    .traits = PEER_GROWS | PEER_WRITERS | PEER_RECLAIMS | PEER_EVICTS | PEER_SMALL,
     .open = git2_open,
     .add = git2_add,
     .replace = replace_one,
