@@ -13,7 +13,7 @@
  * Method    harness.h, lanes.h. Every measurement is checked: the sum of the sizes must be that of what was asked for. Workloads
  *           that replace come last, and replace a quarter of the objects that is never looked up.
  * Options   --sizes 14,20,23  --threads 1,2  --many 16,64 (these at 2^20 only, turned over)  --turnovers 10
- *           --peers NAME,NAME...  --all-large (2^23 with all peers: 24 GiB and half an hour)
+ *           --peers NAME,NAME...  --all-large (2^23 with all peers; with CLHT and growt in it, turning over takes more than 24 GiB)
  *           and those of harness.h
  */
 #include <stdio.h>

@@ -34,7 +34,7 @@ for objects in $(cut -d'|' -f2 "$work/all" | sort -nu); do
     table "$objects" >"$work/table"
     [ -s "$work/table" ] || continue
     gnuplot <<GNUPLOT
-set terminal svg size 1000,420 font 'sans,12' background 'white'
+set terminal svg noenhanced size 1000,420 font 'sans,12' background 'white'
 set output '$folder/lookup-$objects.svg'
 set title '$objects objects after ten turnovers, one thread'
 set ylabel 'nanoseconds a lookup'
@@ -59,7 +59,7 @@ threads_plot() { # WORKLOAD TITLE
     done < <(awk -F'|' -v workload="$1" '$2 == 1048576 && $3 > 2 && $4 == workload && $5 == "turned" { print $1 }' "$work/all" | awk '!seen[$0]++')
     [ -n "$lines" ] || return 0
     gnuplot <<GNUPLOT
-set terminal svg size 800,520 font 'sans,12' background 'white'
+set terminal svg noenhanced size 800,520 font 'sans,12' background 'white'
 set output '$folder/lookup-threads-$1.svg'
 set title '$2, 1048576 objects after ten turnovers, two processors'
 set xlabel 'threads'

@@ -17,7 +17,7 @@ for impl in trove 'mutex LRU'; do
         "$results" | awk '{ print $1, $2, $3 / 1e6 }' >"$work/${impl// /_}"
 done
 gnuplot <<GNUPLOT
-set terminal svg size 1000,420 font 'sans,12' background 'white'
+set terminal svg noenhanced size 1000,420 font 'sans,12' background 'white'
 set output '$folder/policy-threads.svg'
 set multiplot layout 1,2 title 'Zipf 0.99, a cache of a tenth'
 set logscale x 2

@@ -90,7 +90,7 @@ static void clht_peer_leave(struct peer_lane *lane)
 static struct peer clht_peer = {
     .name = "CLHT",
     .rank = 51,
-    .traits = PEER_GROWS | PEER_WRITERS | PEER_LARGE,
+    .traits = PEER_GROWS | PEER_WRITERS,
     .open = clht_peer_open,
     .enter = clht_peer_enter,
     .leave = clht_peer_leave,

@@ -490,7 +490,7 @@ proctype evictor() {
     atomic { cached -> cached = 0; ever_evicted = 1; absent[0] = 1; absent[1] = 1 }
 }
 
-/* close_unit(), sweep() */
+/* trove__unit_close(), sweep() */
 proctype closer() {
     byte f, v, o;
 
