@@ -65,8 +65,7 @@ struct growt_table : cxx_peer {
     }
     static peer_object *take(peer_lane *lane, std::uint64_t hash)
     {
-        for (int tries = 0; tries < 100;
-             tries++) { /* erasing fails now and then while it migrates */
+        for (int tries = 0; tries < 100; tries++) { /* it may be migrating */
             auto found = of(lane).find(key_of(hash));
 
             if (found == of(lane).end())
