@@ -167,6 +167,9 @@ static int write_again(struct trove__ordered *ordered, void *later, void *worker
         *err = answer.err;
     else
         written = write_text(ordered, &answer.aside, &answer.text, &write_err);
+    /* Out of memory for the text: a stop that has no code would say that all is well. */
+    if (r < 0 && err->code == 0)
+        trove_error_set(err, r, "%s", trove_strerror(r));
     if (r >= 0 && written < 0)
         r = (*err = write_err).code;
     trove__ordered_answer_deinit(&answer);

@@ -23,6 +23,7 @@ struct sink {
     unsigned again;
     atomic_uint forgotten; /* by any thread */
     int fail;              /* what write() answers */
+    int fail_again;        /* what again() answers */
 };
 
 static int take(void *context, const void *bytes, size_t size)
@@ -60,12 +61,14 @@ struct later {
 static int again(void *worker, void *context, struct trove__text *text, struct trove_error *err)
 {
     struct later *later = context;
+    int r = later->sink->fail_again;
 
     (void)worker, (void)err;
     later->sink->again++;
-    fill(later->n, text);
+    if (r == 0)
+        fill(later->n, text);
     free(later);
-    return 0;
+    return r;
 }
 
 static void forget(void *context)
@@ -444,6 +447,31 @@ static void run_race(struct room room)
     trove__text_deinit(&sink.out);
 }
 
+/* Goal: an answer that cannot be made again ends everything with its code, also when it came without a message. */
+static void ordered__no_memory_when_made_again(void **state)
+{
+    struct sink sink = {.fail_again = -ENOMEM};
+    struct trove__ordered *ordered = create(&sink, roomy);
+    struct later *later = malloc(sizeof(*later));
+    struct trove__ordered_answer answer;
+    struct trove_error err = {.code = 0};
+    uint64_t n;
+
+    (void)state;
+    assert_non_null(later);
+    assert_int_equal(trove__ordered_reserve(ordered, false, &n), 0);
+    *later = (struct later){&sink, n};
+    trove__ordered_answer_init(ordered, &answer);
+    trove__ordered_begin(&answer, n);
+    trove__ordered_put_later(&answer, later, NULL);
+    trove__ordered_answer_deinit(&answer);
+    assert_int_equal(trove__ordered_wait(ordered, &err), -ENOMEM);
+    assert_int_equal(err.code, -ENOMEM);
+    assert_int_not_equal(err.message[0], 0);
+    trove__ordered_destroy(ordered);
+    trove__text_deinit(&sink.out);
+}
+
 static void ordered__threads(void **state)
 {
     (void)state;
@@ -462,6 +490,7 @@ int main(void)
         cmocka_unit_test(ordered__the_disk_is_full),
         cmocka_unit_test(ordered__due_while_it_is_made),
         cmocka_unit_test(ordered__no_memory),
+        cmocka_unit_test(ordered__no_memory_when_made_again),
         cmocka_unit_test(ordered__threads),
     };
 
