@@ -99,24 +99,14 @@ static void on_signal(int number)
 
 /* --- what is interrupted ------------------------------------------------------------------------------------------ */
 
-static void put_passing(unsigned n)
+/* Into `kept`, which then grows, with objects that move; into `passing`, which then evicts. */
+static void put_into(struct trove *cache, unsigned n)
 {
     unsigned char bytes[OBJECT_BYTES];
     int r;
 
     fill_bytes(n, bytes);
-    r = trove_put(passing, TROVE_BLOB, bytes, sizeof(bytes), NULL, NULL);
-    expect(r == 0 || r == -ECACHE_OVERFULL);
-}
-
-/* Makes `kept` grow, and objects in it move. */
-static void put_kept(unsigned n)
-{
-    unsigned char bytes[OBJECT_BYTES];
-    int r;
-
-    fill_bytes(n, bytes);
-    r = trove_put(kept, TROVE_BLOB, bytes, sizeof(bytes), NULL, NULL);
+    r = trove_put(cache, TROVE_BLOB, bytes, sizeof(bytes), NULL, NULL);
     expect(r == 0 || r == -ECACHE_OVERFULL);
 }
 
@@ -141,10 +131,10 @@ static void work(unsigned index)
     trove_thread_init();
     while (atomic_load(&is_over) == 0) {
         random = random * 6364136223846793005u + 1442695040888963407u;
-        put_passing((unsigned)(random >> 33) % PASSING);
+        put_into(passing, (unsigned)(random >> 33) % PASSING);
         borrow((unsigned)(random >> 40) % PASSING);
         if (next < 60000)
-            put_kept(next += WORKERS);
+            put_into(kept, next += WORKERS);
         if (random >> 57 == 0)
             trove_shrink(passing, MAX_BYTES / 16);
     }

@@ -4,6 +4,7 @@
  */
 #include "failing_allocator.h"
 #include "core/order.h"
+#include "support.h"
 #include <stdlib.h>
 #include <string.h>
 #include <trove/allocator.h>
@@ -73,4 +74,11 @@ bool failing_allocator_stop(void)
 long failing_allocator_live(void)
 {
     return trove__load_relaxed(&live);
+}
+
+void failing_allocator_assert_none(void)
+{
+#ifndef __SANITIZE_THREAD__ /* its read sections keep a record for each thread */
+    assert_int_equal(failing_allocator_live(), 0);
+#endif
 }

@@ -15,4 +15,7 @@ void failing_allocator_fail_large(unsigned n, size_t floor); /* of those of FLOO
 bool failing_allocator_stop(void); /* none fails from now on; true when one did */
 long failing_allocator_live(void); /* blocks not yet freed */
 
+/* Fails unless all that was allocated is given back. Not under ThreadSanitizer. */
+void failing_allocator_assert_none(void);
+
 #endif

@@ -33,13 +33,6 @@ static void begin(uint64_t max_bytes, enum trove_overfull overfull)
     assert_int_equal(trove_open(&options, &cache, NULL), 0);
 }
 
-static void assert_nothing_left(void)
-{
-#ifndef __SANITIZE_THREAD__ /* its read sections keep a record for each thread */
-    assert_int_equal(failing_allocator_live(), 0);
-#endif
-}
-
 static int put(unsigned n)
 {
     char text[256];
@@ -115,7 +108,7 @@ static void frozen__get_and_list(void **state)
     trove_frozen_free(frozen);
     trove_frozen_free(none);
     assert_int_equal(trove_close(cache, NULL), 0);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 /* Goal: what is evicted and what is closed stays in the view, byte for byte; freeing it frees all. */
@@ -138,7 +131,7 @@ static void frozen__outlives_eviction_and_close(void **state)
     for (unsigned n = 0; n < 1000; n++)
         assert_true(holds(frozen, n));
     trove_frozen_free(frozen);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 /* Goal: it says why it cannot be made. */
@@ -158,7 +151,7 @@ static void frozen__refused(void **state)
     assert_int_equal(trove_freeze(cache, NULL, &frozen, &err), -ECANCELED);
     assert_int_equal(err.code, -ECANCELED);
     assert_int_equal(trove_close(cache, NULL), 0);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 struct turmoil {
@@ -209,7 +202,7 @@ static void frozen__complete_in_turmoil(void **state)
         assert_int_equal(turmoil.odd, 0);
         assert_int_equal(trove_close(cache, NULL), 0);
     }
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 int main(void)

@@ -29,19 +29,12 @@ static void begin(fake_script script)
     begin_with(script, NULL);
 }
 
-static void assert_nothing_left(void)
-{
-#ifndef __SANITIZE_THREAD__ /* its read sections keep a record for each thread */
-    assert_int_equal(failing_allocator_live(), 0);
-#endif
-}
-
 static void end(void)
 {
     assert_int_equal(trove_close(cache, NULL), 0);
     assert_int_equal(first.destroyed, 1);
     assert_int_equal(second.destroyed, 1);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 static void replace(void)
@@ -207,7 +200,7 @@ static void replace__borrows_and_pins_stay(void **state)
     trove_unpin(pinned);
     assert_int_equal(first.destroyed, 1);
     assert_int_equal(second.destroyed, 1);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 struct held {
@@ -543,7 +536,7 @@ static void replace__then_close(void **state)
     assert_int_equal(first.destroyed, 1);
     assert_int_equal(second.destroyed, 1);
     trove_stream_close(stream); /* later than the cache */
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 static int hang_deaf(struct fake_source *self, const struct trove_request *request,
@@ -603,7 +596,7 @@ static void replace__beside_shutdown(void **state)
         assert_int_equal(trove_close(cache, NULL), 0);
         assert_int_equal(first.destroyed, 1);
         assert_int_equal(second.destroyed, replaced);
-        assert_nothing_left();
+        failing_allocator_assert_none();
     }
 }
 
@@ -701,7 +694,7 @@ static void replace__in_a_shared_budget(void **state)
     assert_int_equal(trove_budget_used(budget), 0);
     trove_budget_unref(budget);
     assert_int_equal(second.destroyed, 1);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 int main(void)

@@ -65,13 +65,6 @@ static void close_all(struct trove **caches, unsigned count)
         assert_int_equal(trove_close(caches[i], NULL), 0);
 }
 
-static void assert_nothing_left(void)
-{
-#ifndef __SANITIZE_THREAD__ /* its read sections keep a record for each thread */
-    assert_int_equal(failing_allocator_live(), 0);
-#endif
-}
-
 /* Goal: a cache that fills up takes from the one that holds most, and both together stay within the bound. */
 static void budget__a_put_evicts_from_the_largest(void **state)
 {
@@ -100,7 +93,7 @@ static void budget__a_put_evicts_from_the_largest(void **state)
     close_all(caches, 2);
     assert_int_equal(trove_budget_used(budget), 0);
     trove_budget_unref(budget);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 /* Goal: within the shared bound a cache keeps its own, evicting from itself. */
@@ -125,7 +118,7 @@ static void budget__ones_own_bound_holds_too(void **state)
     assert_int_equal(stats.evictions, before);
     close_all(caches, 2);
     trove_budget_unref(budget);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 /* Goal: a cache that refuses is refused by what others hold, and takes nothing from them if they refuse too. */
@@ -149,7 +142,7 @@ static void budget__one_that_refuses(void **state)
     recount(caches[1]);
     close_all(caches, 2);
     trove_budget_unref(budget);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 /* Goal: as many caches as may be, one more is refused, and one that is closed makes room. */
@@ -171,7 +164,7 @@ static void budget__members_are_bounded(void **state)
     close_all(caches, TROVE__MEMBERS_MAX);
     assert_int_equal(trove_budget_used(budget), 0);
     trove_budget_unref(budget);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 struct crowd {
@@ -206,7 +199,7 @@ static void budget__caches_come_and_go(void **state)
     assert_int_equal(crowd.over, 0);
     assert_int_equal(trove_budget_used(crowd.budget), 0);
     trove_budget_unref(crowd.budget);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 /* --- shrinking ---------------------------------------------------------------------------------------------------- */
@@ -244,7 +237,7 @@ static void shrink__under_each_policy(void **state)
         recount(cache);
         assert_int_equal(trove_close(cache, NULL), 0);
     }
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 /* Goal: what is pinned or read stays whole, however much is given back. */
@@ -271,7 +264,7 @@ static void shrink__what_is_in_use_stays_whole(void **state)
     assert_int_equal(trove_close(cache, NULL), 0);
     assert_memory_equal(trove_object_data(pinned), data, sizeof(data));
     trove_unpin(pinned);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 /* Goal: a grace period is waited for only as long as the caller says. */
@@ -286,7 +279,7 @@ static void shrink__a_reader_holds_it_up(void **state)
     trove__section_leave();
     assert_int_equal(trove__reclaim_await(&cache->reclaim, NULL), 0);
     assert_int_equal(trove_close(cache, NULL), 0);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 int main(void)

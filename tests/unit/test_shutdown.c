@@ -45,18 +45,11 @@ static void begin(fake_script script, uint32_t flights_max)
     cache = fake_open(&source, &options);
 }
 
-static void assert_nothing_left(void)
-{
-#ifndef __SANITIZE_THREAD__ /* its read sections keep a record for each thread */
-    assert_int_equal(failing_allocator_live(), 0);
-#endif
-}
-
 static void end(void)
 {
     assert_int_equal(trove_close(cache, NULL), 0);
     assert_int_equal(source.destroyed, 1);
-    assert_nothing_left();
+    failing_allocator_assert_none();
 }
 
 static struct trove_fetch *start_fetch(void)
@@ -169,7 +162,7 @@ static void shutdown__queued_fetches(void **state)
         }
         if (!late)
             assert_int_equal(trove_close(cache, NULL), 0);
-        assert_nothing_left();
+        failing_allocator_assert_none();
     }
 }
 
