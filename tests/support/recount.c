@@ -5,10 +5,9 @@
 #include "recount.h"
 #include "core/cache_struct.h"
 #include "core/memory.h"
+#include "core/policy_cells.h"
 #include "core/rcu.h"
 #include "support.h"
-
-#define STATE_DEAD 2 /* as policy.c has it */
 
 struct seen {
     uint64_t objects, bytes;
@@ -41,7 +40,8 @@ static uint64_t take_cells(struct trove__policy *policy, uint64_t *bytes)
             object = trove__queue_pop(&policy->main);
         if (object == NULL)
             return cells;
-        if ((trove__load_relaxed(&object->state) & STATE_DEAD) == 0) { /* RELAXED: it is quiet */
+        if ((trove__load_relaxed(&object->state) & TROVE__STATE_DEAD) ==
+            0) { /* RELAXED: it is quiet */
             cells++;
             continue;
         }
