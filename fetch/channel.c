@@ -3,6 +3,7 @@
  * channel.c - a transport over descriptors.
  */
 #include "channel.h"
+#include "forking.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,20 +11,13 @@
 
 #define NS_PER_MS 1000000
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 void trove__channel_close(struct trove__channel *channel)
 {
     if (channel->in != channel->out)
-        close_fd(&channel->in);
+        trove__fd_close(&channel->in);
     channel->in = -1;
-    close_fd(&channel->out);
-    close_fd(&channel->err);
+    trove__fd_close(&channel->out);
+    trove__fd_close(&channel->err);
 }
 
 /* Takes what ERR holds; only its end is kept. */
@@ -36,7 +30,7 @@ static void take_complaints(struct trove__channel *channel)
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (size == 0) {
-        close_fd(&channel->err);
+        trove__fd_close(&channel->err);
         return;
     }
     if (channel->said_size > keep) {

@@ -4,6 +4,7 @@
  */
 #include "child.h"
 #include "core/memory.h"
+#include "forking.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -86,13 +87,6 @@ static char **make_environment(const struct trove__child_spec *spec)
 
 /* --- starting ---------------------------------------------------------------------------------------------------- */
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 /* A host may have closed its standard descriptors: ours must not take their place. */
 static int above_standard(int *fd)
 {
@@ -126,6 +120,8 @@ static int open_ends(struct ends *ends)
     for (int i = 0; i < 6; i++)
         if (above_standard(&all[i / 2][i % 2]) < 0)
             return -errno;
+    for (int i = 0; i < 6; i++)
+        trove__fd_own(all[i / 2][i % 2]);
     (void)fcntl(ends->out[1], F_SETPIPE_SZ, PIPE_BYTES); /* an unprivileged user may have no more */
     for (int i = 0; i < 3; i++)
         if (fcntl(all[i][0], F_SETFL, O_NONBLOCK) < 0)
@@ -135,9 +131,9 @@ static int open_ends(struct ends *ends)
 
 static void close_ends(struct ends *ends, int side)
 {
-    close_fd(&ends->in[side]);
-    close_fd(&ends->out[side]);
-    close_fd(&ends->err[side]);
+    trove__fd_close(&ends->in[side]);
+    trove__fd_close(&ends->out[side]);
+    trove__fd_close(&ends->err[side]);
 }
 
 static int set_actions(posix_spawn_file_actions_t *actions, const struct ends *ends)
@@ -220,7 +216,7 @@ int trove__child_start(const struct trove__child_spec *spec, struct trove__child
     }
     *ret = (struct trove__child){
         .pid = pid,
-        .pidfd = (int)syscall(SYS_pidfd_open, pid, 0),
+        .pidfd = trove__fd_own((int)syscall(SYS_pidfd_open, pid, 0)),
         .in = ends.in[0],
         .out = ends.out[0],
         .err = ends.err[0],
@@ -278,9 +274,9 @@ int trove__child_end(struct trove__child *child, int grace_ms)
     struct pollfd ended = {.fd = child->pidfd, .events = POLLIN};
     int status = -1;
 
-    close_fd(&child->in);
-    close_fd(&child->out);
-    close_fd(&child->err);
+    trove__fd_close(&child->in);
+    trove__fd_close(&child->out);
+    trove__fd_close(&child->err);
     if (child->pid > 0) {
         if (ended.fd >= 0 && grace_ms > 0)
             (void)poll(&ended, 1, grace_ms); /* a signal only shortens the grace */
@@ -292,7 +288,7 @@ int trove__child_end(struct trove__child *child, int grace_ms)
                 break;
             }
     }
-    close_fd(&child->pidfd);
+    trove__fd_close(&child->pidfd);
     child->pid = -1;
     return status;
 }
@@ -311,7 +307,7 @@ static void feed_input(struct trove__child *child, const uint8_t **input, size_t
         *left -= (size_t)wrote;
     }
     if (wrote < 0 || *left == 0)
-        close_fd(&child->in);
+        trove__fd_close(&child->in);
 }
 
 /* One step of reading; the descriptor is closed at end of file. */
@@ -323,7 +319,7 @@ static int drain(int *fd, struct trove__bytes *out, size_t max_out)
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (got <= 0) {
-        close_fd(fd);
+        trove__fd_close(fd);
         return 0;
     }
     if (out == NULL)

@@ -82,6 +82,11 @@ int trove__credential_unknown(struct trove_error *err)
                            "helper gives one (git credential fill)");
 }
 
+int trove__credential_no_memory(struct trove_error *err)
+{
+    return trove_error_set(err, -ENOMEM, "no memory for a credential");
+}
+
 int trove__credential_copy(const struct trove__credential *credential,
                            struct trove__credential *ret)
 {
@@ -119,7 +124,7 @@ int trove__credential_fill(const struct trove__url *url, struct trove__io *io,
             result = -ENOMEM;
     }
     if (result == -ENOMEM)
-        trove_error_set(err, result, "no memory for a credential");
+        trove__credential_no_memory(err);
     if (result == -ENOENT || (result == 0 && credential.password == NULL))
         result = trove__credential_unknown(err);
     if (result < 0)

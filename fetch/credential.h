@@ -25,6 +25,7 @@ int trove__credential_question(const struct trove__url *url, struct trove__bytes
 int trove__credential_copy(const struct trove__credential *credential,
                            struct trove__credential *ret); /* 0 or -ENOMEM */
 int trove__credential_unknown(struct trove_error *err);    /* sets -EACCES: nobody knows */
+int trove__credential_no_memory(struct trove_error *err);  /* sets -ENOMEM */
 /* Tells the helpers that it worked, or that it did not. Failures are theirs. */
 void trove__credential_report(const struct trove__credential *credential, bool worked,
                               struct trove__io *io);

@@ -3,8 +3,10 @@
  * curl_io.c - libcurl's transfers within our deadlines, tokens and low-speed limits.
  */
 #include "curl_io.h"
+#include "forking.h"
 #include <errno.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static CURLcode ready;
@@ -12,6 +14,21 @@ static CURLcode ready;
 static void init_once(void)
 {
     ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+    (void)context, (void)purpose;
+    return fd >= 0 ? trove__fd_own(fd) : CURL_SOCKET_BAD;
+}
+
+static int close_socket(void *context, curl_socket_t fd)
+{
+    (void)context;
+    trove__fd_close(&fd);
+    return 0;
 }
 
 int trove__curl_open(struct trove__curl *curl, struct trove_error *err)
@@ -28,6 +45,8 @@ int trove__curl_open(struct trove__curl *curl, struct trove_error *err)
     curl_easy_setopt(curl->easy, CURLOPT_NOSIGNAL, 1L);
     /* A cancelled look-up of a name is left to its thread instead of waited for. */
     curl_easy_setopt(curl->easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(curl->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(curl->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     curl_easy_setopt(curl->easy, CURLOPT_ERRORBUFFER, curl->message);
     curl_easy_setopt(curl->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     return 0;

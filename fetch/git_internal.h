@@ -17,6 +17,7 @@ struct trove_git {
     const struct trove_hash *hash;
     struct trove__pool *pool;
     struct trove__inflight inflight;
+    struct trove_git *next; /* under the lock of forking.c */
     bool is_local;
 
     pthread_mutex_t lock; /* all below */
@@ -26,5 +27,8 @@ struct trove_git {
         server;                   /* what it advertised, and which filters it has refused since */
     struct trove_git_stats stats; /* what is counted here; the pool counts the rest */
 };
+
+/* Counts a request that is about to be sent. */
+void trove__git_count_request(struct trove_git *git);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "core/memory.h"
 #include "core/until.h"
+#include "forking.h"
 #include "git_internal.h"
 #include "question.h"
 
@@ -99,6 +100,7 @@ int trove_git_open(const char *url, const struct trove_git_options *options,
         free_git(git);
         return status;
     }
+    trove__forking_add(git);
     *ret_git = git;
     return 0;
 }
@@ -112,8 +114,10 @@ void trove_git_close(struct trove_git *git)
     pthread_mutex_lock(&git->lock);
     left = --git->references;
     pthread_mutex_unlock(&git->lock);
-    if (left == 0)
-        free_git(git);
+    if (left > 0)
+        return;
+    trove__forking_remove(git);
+    free_git(git);
 }
 
 const struct trove_hash *trove_git_hash(const struct trove_git *git)
@@ -140,6 +144,13 @@ void trove_git_stats(const struct trove_git *git, struct trove_git_stats *ret_st
     ret_stats->sent_bytes = sessions.sent_bytes;
     ret_stats->received_bytes = sessions.received_bytes;
     ret_stats->connect_ns = sessions.connect_ns;
+}
+
+void trove__git_count_request(struct trove_git *git)
+{
+    pthread_mutex_lock(&git->lock);
+    git->stats.requests++;
+    pthread_mutex_unlock(&git->lock);
 }
 
 /* --- refs -------------------------------------------------------------------------------------------------------- */

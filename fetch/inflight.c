@@ -59,3 +59,10 @@ void trove__inflight_give(struct trove__inflight *inflight, uint64_t bytes)
     pthread_cond_broadcast(&inflight->changed);
     pthread_mutex_unlock(&inflight->lock);
 }
+
+void trove__inflight_forget(struct trove__inflight *inflight)
+{
+    inflight->left = inflight->total;
+    inflight->whole_waiting = 0;
+    trove__condition_init(&inflight->changed);
+}

@@ -25,5 +25,7 @@ void trove__inflight_deinit(struct trove__inflight *inflight);
 int trove__inflight_take(struct trove__inflight *inflight, bool whole,
                          const struct trove_until *until, uint64_t *ret_bytes);
 void trove__inflight_give(struct trove__inflight *inflight, uint64_t bytes);
+/* In a child of fork(), the lock held: nobody has any of it, nobody waits. */
+void trove__inflight_forget(struct trove__inflight *inflight);
 
 #endif

@@ -51,6 +51,14 @@ void trove__logins_deinit(struct trove__logins *logins)
     pthread_mutex_destroy(&logins->lock);
 }
 
+void trove__logins_forget(struct trove__logins *logins)
+{
+    for (struct trove__login *login = logins->first; login != NULL; login = login->next)
+        login->asking = false;
+    logins->waiting = 0;
+    trove__condition_init(&logins->changed);
+}
+
 /* The one for URL, made when it is new; NULL: no memory. */
 static struct trove__login *find_locked(struct trove__logins *logins, const struct trove__url *url)
 {
@@ -134,14 +142,14 @@ static int get_locked(struct trove__logins *logins, const struct trove__url *url
     int status;
 
     if (login == NULL)
-        return trove_error_set(err, -ENOMEM, "no memory for a credential");
+        return trove__credential_no_memory(err);
     status = await_locked(logins, login, io, err);
     if (status < 0)
         return status;
     if (login->credential.number == 0)
         return ask_locked(logins, login, url, io, ret, err);
     if (trove__credential_copy(&login->credential, ret) < 0)
-        return trove_error_set(err, -ENOMEM, "no memory for a credential");
+        return trove__credential_no_memory(err);
     ret->is_shared = true;
     return 0;
 }

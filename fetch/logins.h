@@ -22,6 +22,8 @@ struct trove__logins {
 
 void trove__logins_init(struct trove__logins *logins);
 void trove__logins_deinit(struct trove__logins *logins); /* wipes all of it */
+/* In a child of fork(), the lock held: who asked or waited is not here. */
+void trove__logins_forget(struct trove__logins *logins);
 
 /* What URL needs: the last answer to the same question (protocol, host, port, path, user); the one that the helpers, or the
  * user, are about to give to another connection; or else what they are asked for now (trove__credential_fill()). When they

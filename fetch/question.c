@@ -57,9 +57,7 @@ static int ask(struct trove__transfer *transfer, const struct trove_oid *ids, si
 
     if (status < 0)
         return status;
-    pthread_mutex_lock(&git->lock);
-    git->stats.requests++;
-    pthread_mutex_unlock(&git->lock);
+    trove__git_count_request(git);
     status = trove__session_ask(trove__pooled_session(pooled), ids, count, hear, hearing,
                                 transfer->until, NULL);
     trove__pool_give(git->pool, pooled);

@@ -227,3 +227,27 @@ void trove__pool_stats(struct trove__pool *pool, struct trove__session_stats *re
         add_stats(ret_stats, pooled->session);
     pthread_mutex_unlock(&pool->lock);
 }
+
+/* --- fork -------------------------------------------------------------------------------------------------------- */
+
+void trove__pool_hold(struct trove__pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pthread_mutex_lock(&pool->logins.lock);
+}
+
+void trove__pool_let_go(struct trove__pool *pool)
+{
+    pthread_mutex_unlock(&pool->logins.lock);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void trove__pool_forget(struct trove__pool *pool)
+{
+    for (struct trove__pooled *pooled = pool->sessions; pooled != NULL; pooled = pooled->next)
+        add_stats(&pool->closed, pooled->session);
+    pool->sessions = NULL;
+    pool->idle_count = 0;
+    trove__condition_init(&pool->given);
+    trove__logins_forget(&pool->logins);
+}

@@ -29,6 +29,12 @@ void trove__pool_give(struct trove__pool *pool, struct trove__pooled *pooled);
 
 struct trove__session *trove__pooled_session(struct trove__pooled *pooled);
 
+/* Around fork(): all locks of POOL, taken and given back by one thread. In the child, in between: no session is there any
+ * more, and nobody asks for a password; nothing of the parent's is touched. */
+void trove__pool_hold(struct trove__pool *pool);
+void trove__pool_let_go(struct trove__pool *pool);
+void trove__pool_forget(struct trove__pool *pool);
+
 /* The sums over all sessions that ever were. */
 void trove__pool_stats(struct trove__pool *pool, struct trove__session_stats *ret_stats);
 

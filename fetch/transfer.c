@@ -170,9 +170,7 @@ static int converse(struct run *run, struct trove__session *session,
         events.progress = on_progress;
     run->sent_ns = trove_now_ns();
     trove_sink_span_start(transfer->sink, &run->span, "answer");
-    pthread_mutex_lock(&transfer->git->lock);
-    transfer->git->stats.requests++;
-    pthread_mutex_unlock(&transfer->git->lock);
+    trove__git_count_request(transfer->git);
     status = trove__session_fetch(session, args, &events, transfer->until, &transfer->refused,
                                   &transfer->is_refused, err);
     if (status == 0)

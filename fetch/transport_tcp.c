@@ -6,6 +6,7 @@
 #include "channel.h"
 #include "core/memory.h"
 #include "curl_io.h"
+#include "forking.h"
 #include "protocol.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,7 @@ static int connect_socket(const struct trove__url *url, struct trove__io *io, in
     if (result == 0 && curl.result != CURLE_OK)
         result = trove__curl_failed(&curl, err);
     if (result == 0 && curl_easy_getinfo(curl.easy, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK)
-        *ret = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+        *ret = trove__fd_own(fcntl(socket, F_DUPFD_CLOEXEC, 3));
     if (result == 0 && *ret < 0)
         result = trove_error_set(err, socket == CURL_SOCKET_BAD ? -EIO : -errno,
                                  "the connection has no socket");

@@ -54,6 +54,11 @@ TROVE_BEGIN_DECLS
 /* Fills in the defaults. */
 TROVE_API void trove_git_options_init(struct trove_git_options *options);
 
+/*
+ * In a child of fork() a repository, and a cache over it, go on working: with connections of the child's own, opened when they
+ * are needed. The parent's are closed there without a word to the server, which notices nothing.
+ */
+
 /* Connects to URL (a path, file://, ssh://, host:path, git://, http://, https://) and learns what the server can do.
  * OPTIONS may be NULL. *RET_GIT is own: released by trove_git_close(), or by the cache once handed over as its source
  * (each of both must let go; the last one frees). Returns 0, -EINVAL (URL refused), -ENOTSUP (the server speaks an
