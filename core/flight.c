@@ -7,7 +7,8 @@
  *            decided; nothing else ever changes it.
  *            I2 phase and waiter count are one word (`state`). A flight is joined only while it is not failed or dropped,
  *            dropped only while nobody waits, sent only while somebody does: so DROPPED reaches nobody, and a failure
- *            only those who joined before it was decided.
+ *            only those who joined before it was decided. A sent one is dropped only by who sent it, whose request was
+ *            cancelled because nobody waited (request.c).
  *            I3 a decided phase never changes, but that FOUND becomes LEFT when nobody waits any more and the object is let
  *            go; whoever's CAS decided, and only it, writes the result, once.
  *            I4 an object is cached, or marked uncached, before its flight leaves the table, and the flight leaves the
@@ -34,13 +35,15 @@
  */
 #include "core/flight.h"
 #include "core/failure.h"
+#include "core/interest.h"
 #include "core/stream.h"
 #include "core/telemetry.h"
 #include "core/unit.h"
 #include "core/until.h"
 #include <limits.h>
 
-#define PHASE_MASK 15u
+#define PHASE_MASK 7u
+#define WATCHED 8u /* set while it is sent, and kept: `interest` is told */
 #define WAITER_ONE 16u
 
 static enum trove__phase phase_of(uint32_t state)
@@ -90,6 +93,7 @@ int trove__flight_create(struct trove__unit *unit, const struct trove_want *want
     flight->tag = trove__leader_tag(trove__cache_telemetry(unit->cache));
     trove__store_relaxed(&flight->sent_ns, 0);
     flight->owner = NULL;
+    flight->interest = NULL;
     flight->undelivered = NULL;
     flight->own_node = (struct trove__gather_node){.flight = flight};
     /* RELEASE [E3 key]: pairs with trove__flight_try_ref(). */
@@ -125,8 +129,10 @@ void trove__flight_unref(struct trove__unit *unit, struct trove__flight *flight)
         return;
     trove_unpin(flight->object);
     trove__failure_unref(flight->failure);
+    trove__interest_unref(flight->interest);
     flight->object = NULL;
     flight->failure = NULL;
+    flight->interest = NULL;
     trove__unit_count(unit, TROVE__COUNT_FLIGHTS_NOW, (uint64_t)-1);
     trove__flight_pool_give(&unit->pool, flight);
 }
@@ -168,6 +174,8 @@ bool trove__flight_join(struct trove__flight *flight)
             return false;
         /* ACQ_REL [E5 state]: pairs with the other CASes on `state`. */
     } while (!trove__cas_acq_rel(&flight->state, &state, state + WAITER_ONE));
+    if (state == (TROVE__FLIGHT_SENT | WATCHED))
+        trove__interest_back(flight->interest);
     return true;
 }
 
@@ -175,12 +183,13 @@ bool trove__flight_join(struct trove__flight *flight)
  * so until a whole pack has come. Another waiter's leaving may be missed; then the object stays until the last reference. */
 static void let_go(struct trove__flight *flight)
 {
-    uint32_t state = TROVE__FLIGHT_FOUND; /* and no waiters */
+    uint32_t state = with_phase(trove__load_acquire(&flight->state) & WATCHED,
+                                TROVE__FLIGHT_FOUND); /* and no waiters */
     struct trove_object *object;
 
     /* ACQ_REL [E5 state]: who left has read the result before; who comes now finds it is too late to join. */
     if (!trove__flight_is_done(flight) ||
-        !trove__cas_acq_rel(&flight->state, &state, TROVE__FLIGHT_LEFT))
+        !trove__cas_acq_rel(&flight->state, &state, with_phase(state, TROVE__FLIGHT_LEFT)))
         return;
     object = flight->object;
     flight->object = NULL;
@@ -190,9 +199,15 @@ static void let_go(struct trove__flight *flight)
 void trove__flight_leave(struct trove__flight *flight)
 {
     /* ACQ_REL [E5 state]: who drops the flight, or lets its object go, comes after the leaver's uses. Pairs with
-     * trove__flight_send() and let_go(). */
-    if (trove__sub_acq_rel(&flight->state, WAITER_ONE) == (TROVE__FLIGHT_FOUND | WAITER_ONE))
+     * trove__flight_send(), trove__flight_drop() and let_go(). */
+    uint32_t old = trove__sub_acq_rel(&flight->state, WAITER_ONE);
+
+    if (waiters_of(old) != 1)
+        return;
+    if (phase_of(old) == TROVE__FLIGHT_FOUND)
         let_go(flight);
+    else if (old == (TROVE__FLIGHT_SENT | WATCHED | WAITER_ONE))
+        trove__interest_lost(flight->interest);
 }
 
 void trove__flight_moved(struct trove__flight *flight, enum trove__phase from, enum trove__phase to)
@@ -203,6 +218,15 @@ void trove__flight_moved(struct trove__flight *flight, enum trove__phase from, e
     while (phase_of(state) == from &&
            !trove__cas_acq_rel(&flight->state, &state, with_phase(state, to)))
         ;
+}
+
+/* Of one that was dropped. */
+static void forget(struct trove__unit *unit, struct trove__flight *flight)
+{
+    trove__flight_remove(unit, flight);
+    /* ACQ_REL [E2 nodes]: nobody waits, so these nodes were abandoned; delivering frees them. */
+    trove__stream_deliver(unit, trove__exchange_acq_rel(&flight->nodes, TROVE__NODES_CLOSED),
+                          UINT_MAX);
 }
 
 bool trove__flight_send(struct trove__unit *unit, struct trove__flight *flight)
@@ -220,11 +244,37 @@ bool trove__flight_send(struct trove__unit *unit, struct trove__flight *flight)
         trove__store_relaxed(&flight->sent_ns, trove_now_ns()); /* RELAXED: for the telemetry */
         return true;
     }
-    trove__flight_remove(unit, flight);
-    /* ACQ_REL [E2 nodes]: nobody waits, so these nodes were abandoned; delivering frees them. */
-    trove__stream_deliver(unit, trove__exchange_acq_rel(&flight->nodes, TROVE__NODES_CLOSED),
-                          UINT_MAX);
+    forget(unit, flight);
     return false;
+}
+
+bool trove__flight_drop(struct trove__unit *unit, struct trove__flight *flight)
+{
+    uint32_t state = trove__load_acquire(&flight->state);
+
+    do {
+        if (phase_of(state) != TROVE__FLIGHT_SENT || waiters_of(state) != 0)
+            return false;
+        /* ACQ_REL [E5 state]: pairs with the other CASes on `state`. */
+    } while (!trove__cas_acq_rel(&flight->state, &state, with_phase(state, TROVE__FLIGHT_DROPPED)));
+    forget(unit, flight);
+    return true;
+}
+
+enum trove__watched trove__flight_watch(struct trove__flight *flight,
+                                        struct trove__interest *interest)
+{
+    uint32_t state = trove__load_acquire(&flight->state);
+
+    flight->interest = interest;
+    do {
+        if (phase_of(state) != TROVE__FLIGHT_SENT) {
+            flight->interest = NULL;
+            return TROVE__WATCHED_DECIDED;
+        }
+        /* ACQ_REL [E5 state]: who sees that it is watched sees by whom. Pairs with the other CASes on `state`. */
+    } while (!trove__cas_acq_rel(&flight->state, &state, state | WATCHED));
+    return waiters_of(state) > 0 ? TROVE__WATCHED_AWAITED : TROVE__WATCHED_LEFT;
 }
 
 /* The CAS that decides; true for one thread in a flight's life (I3). */
@@ -237,6 +287,8 @@ static bool decide(struct trove__flight *flight, enum trove__phase outcome)
             return false;
         /* ACQ_REL [E5 state]: pairs with the other CASes on `state`. */
     } while (!trove__cas_acq_rel(&flight->state, &state, with_phase(state, outcome)));
+    if (state & WATCHED) /* and so it was sent */
+        trove__interest_decided(flight->interest, waiters_of(state) > 0);
     return true;
 }
 

@@ -12,6 +12,7 @@
 
 struct trove__unit;
 struct trove__failure;
+struct trove__interest;
 struct trove__fetcher;
 struct trove__stream_node;
 struct trove__watch;
@@ -58,6 +59,8 @@ struct trove__flight {
     const struct trove_fetch *within; /* its leader's; to be compared only, as it may be gone */
     uint64_t span, tag;  /* its leader's: the span it began in, and what errors carry */
     atomic_long sent_ns; /* when its request began; 0: it is in none */
+    struct trove__interest
+        *interest; /* referenced; of its request, for who sees that it is watched */
 
     /* The result: written by the thread that decided, before `word` is terminal. */
     int status;
@@ -152,6 +155,19 @@ void trove__flight_moved(struct trove__flight *flight, enum trove__phase from,
 /* The right to send: true once in a flight's life, and only while somebody waits. Otherwise, when nobody waits for the
  * unsent flight, it is DROPPED and out of the table. */
 bool trove__flight_send(struct trove__unit *unit, struct trove__flight *flight);
+
+/* Of a sent flight nobody waits for: DROPPED and out of the table, true. For the thread that sent it. */
+bool trove__flight_drop(struct trove__unit *unit, struct trove__flight *flight);
+
+/* From here on INTEREST, of which the caller has a reference for FLIGHT, is told of FLIGHT's waiters; once in a flight's life. The
+ * result says whether somebody waits now. */
+enum trove__watched {
+    TROVE__WATCHED_AWAITED,
+    TROVE__WATCHED_LEFT,
+    TROVE__WATCHED_DECIDED, /* it is not watched, the reference is still the caller's */
+};
+enum trove__watched trove__flight_watch(struct trove__flight *flight,
+                                        struct trove__interest *interest);
 
 /* Decides FLIGHT: STATUS 0 with OBJECT (own, consumed), or a negative errno with FAILURE (borrowed, may be NULL), then
  * wakes who waits. Fetch threads, dispatcher and shutdown only. False: it was decided already (OBJECT is unpinned). */

@@ -7,7 +7,8 @@
  * fails with the source's error, or with -EIO when the source returned as if nothing had happened.
  *
  * A request for ids has no deadline: each of those who wait has his own, and others may join them with later ones. Once it
- * is sent it goes on without anybody, until the source's own limits or the shutdown end it.
+ * is sent it goes on without anybody, until the source's own limits or the shutdown end it; unless trove_options.cancel_abandoned
+ * says otherwise. Who comes between its cancelling and its end is served by a second request, which is not watched.
  *
  * TESTS tests/unit/test_resolve.c, tests/unit/test_fetch_op.c
  */
@@ -15,6 +16,7 @@
 #include "core/cycle.h"
 #include "core/failure.h"
 #include "core/fetch_op.h"
+#include "core/interest.h"
 #include "core/probes.h"
 #include "core/sink.h"
 #include "core/telemetry.h"
@@ -133,24 +135,67 @@ static void settle(struct trove__unit *unit, struct trove__flight **flights, siz
     trove__failure_unref(failure);
 }
 
-void trove__request_run_ids(struct trove__unit *unit, struct trove__fetcher *fetcher,
-                            const struct trove_want *wants, struct trove__flight **flights,
-                            size_t count)
+/* After a request that was cancelled because nobody waited: leaves of FLIGHTS, and their WANTS, those that somebody waits for
+ * by now; the others are dropped. Returns how many. */
+static size_t keep_awaited(struct trove__unit *unit, struct trove_want *wants,
+                           struct trove__flight **flights, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct trove__flight *flight = flights[i];
+
+        if (trove__flight_phase(flight) >= TROVE__FLIGHT_FOUND ||
+            trove__flight_drop(unit, flight)) {
+            trove__flight_unref(unit, flight);
+            continue;
+        }
+        wants[kept] = wants[i];
+        flights[kept++] = flight;
+    }
+    return kept;
+}
+
+/* One request for FLIGHTS, watched by INTEREST or, when that is NULL, by nobody. Returns how many of them are left to be asked
+ * for again; the others are decided, or dropped, and given back. */
+static size_t run_ids(struct trove__unit *unit, struct trove__fetcher *fetcher,
+                      struct trove_want *wants, struct trove__flight **flights, size_t count,
+                      struct trove__interest *interest)
 {
     struct trove_request request = {.wants = wants, .want_count = count, .by_id = true};
     struct trove_sink sink;
     struct trove_error err;
+    bool is_abandoned;
     int r;
 
-    request.until = (struct trove_until){TROVE_NO_DEADLINE, unit->token};
+    request.until = (struct trove_until){
+        TROVE_NO_DEADLINE, interest != NULL ? trove__interest_token(interest) : unit->token};
     trove__cycle_own_flights(flights, count, fetcher);
     trove__sink_init(&sink, unit, fetcher, &request.until);
     r = run_source(unit, fetcher, &request, &sink, flights[0]->span, &err);
-    settle(unit, flights, count, r, &err);
+    is_abandoned = r == -ECANCELED && interest != NULL && trove_is_canceled(request.until.cancel);
+    if (!is_abandoned)
+        settle(unit, flights, count, r, &err);
     trove__sink_deinit(&sink);
     trove__cycle_own_flights(flights, count, NULL);
+    if (is_abandoned)
+        return keep_awaited(unit, wants, flights, count);
     for (size_t i = 0; i < count; i++)
         trove__flight_unref(unit, flights[i]);
+    return 0;
+}
+
+void trove__request_run_ids(struct trove__unit *unit, struct trove__fetcher *fetcher,
+                            struct trove_want *wants, struct trove__flight **flights, size_t count)
+{
+    struct trove__interest *interest = NULL;
+
+    if (trove__cache_options(unit->cache)->cancel_abandoned)
+        interest = trove__interest_create(unit->token, flights, count);
+    count = run_ids(unit, fetcher, wants, flights, count, interest);
+    trove__interest_unref(interest);
+    if (count > 0)
+        (void)run_ids(unit, fetcher, wants, flights, count, NULL);
 }
 
 void trove__request_run_fetch(struct trove__unit *unit, struct trove__fetcher *fetcher,

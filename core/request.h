@@ -7,10 +7,10 @@
 
 #include "core/gather.h"
 
-/* Asks for COUNT ids of one type, on FETCHER, the calling thread (which may be one of another cache). FLIGHTS are sent and referenced; each is decided and its reference given back. */
+/* Asks for COUNT ids of one type, on FETCHER, the calling thread (which may be one of another cache). FLIGHTS are sent and referenced; each is decided and its reference given back. Both
+ * arrays are changed. */
 void trove__request_run_ids(struct trove__unit *unit, struct trove__fetcher *fetcher,
-                            const struct trove_want *wants, struct trove__flight **flights,
-                            size_t count);
+                            struct trove_want *wants, struct trove__flight **flights, size_t count);
 
 /* The same for FETCH, which the caller claimed. */
 void trove__request_run_fetch(struct trove__unit *unit, struct trove__fetcher *fetcher,

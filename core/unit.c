@@ -25,6 +25,7 @@
 #include "core/era.h"
 #include "core/failure.h"
 #include "core/futex.h"
+#include "core/interest.h"
 #include "core/memory.h"
 #include "core/process.h"
 #include "core/until.h"
@@ -95,6 +96,7 @@ static void release_flights(struct trove__unit *unit)
             continue;
         trove_unpin(flight->object);
         trove__failure_unref(flight->failure);
+        trove__interest_unref(flight->interest);
     }
 }
 

@@ -70,6 +70,11 @@ struct trove_options {
     /* Nothing of a request is visible before all of it is verified: one that fails leaves the cache as it was. Nobody is
      * woken before its end, and what it brings has to fit max_inflight_bytes (-EFBIG). */
     bool atomic_requests;
+    /* A request for ids that was sent, and that nobody waits for any more (deadlines passed, cancelled, streams closed), is
+     * cancelled: the source hears of it through its token. Else it goes on, and what it brings is cached. Who comes for one of
+     * its ids before the source has let go of it is answered by another request, once more, which then goes on. Costs two
+     * descriptors for each request under way; without them it goes on. */
+    bool cancel_abandoned;
 
     /* Ids that the source did not have (-ENOENT) are answered so, without asking again, for this long; at most so many, the
      * oldest forgotten first (64 bytes each, beside max_bytes). Failures are never remembered. 0 and 2000: nothing is */

@@ -33,6 +33,9 @@ struct run {
     unsigned shutdown_at; /* the round in which thread 0 shuts the cache down; 0: never */
     bool asks_back;       /* the source resolves, too */
     bool uncached;        /* nothing is cached, all are misses */
+    bool abandons;        /* requests that nobody waits for are cancelled, and hang until then */
+    bool replaces;        /* thread 0 replaces source and contents */
+    unsigned replaced;
     atomic_uint progress, seed, wrong, answers, found, timeouts, cancels, deadlocks, failures;
 };
 
@@ -149,8 +152,8 @@ static int misbehave(struct fake_source *source, const struct trove_request *req
                           i % 2 ? TROVE_GIVE_NO_CACHE : TROVE_GIVE_DEFAULT);
     if (mood == 4)
         r = fake_give_wants(request, sink, 0, half);
-    if (mood == 5 && !request->by_id)
-        while (!trove_is_canceled(request->until.cancel) && trove_now_ns() % 4096 != 0)
+    if (mood == 5 && (!request->by_id || run->abandons))
+        while (!trove_is_canceled(request->until.cancel) && trove_now_ns() % 512 != 0)
             sched_yield();
     if (r == 0)
         r = fake_answer(request, sink);
@@ -259,6 +262,20 @@ static void fetch(struct run *run, unsigned *random, const struct trove_until *u
     trove_fetch_free(fetch);
 }
 
+/* As good a source; who asks before it gets the old one's answers. */
+static void replace(struct run *run)
+{
+    const struct trove_source source = fake_source_of(&run->source);
+    const struct trove_until at_once = {.deadline_ns = 0};
+    int r = trove_replace(run->cache, &source, run->replaced % 2 ? &at_once : NULL, NULL);
+
+    /* While an earlier one is not finished, or what was evicted is not yet free. */
+    if (r == 0)
+        run->replaced++;
+    else if (r != -ETIMEDOUT && r != -ECACHE_OVERFULL)
+        wrong(run, "replace", r);
+}
+
 static void work(void *context, unsigned index)
 {
     struct run *run = context;
@@ -281,6 +298,8 @@ static void work(void *context, unsigned index)
         }
         if (index == 0 && round == run->shutdown_at)
             trove_shutdown(run->cache);
+        if (index == 0 && run->replaces && round % 8 == 0)
+            replace(run);
         switch (next_random(&random) % 8) {
         case 0:
             fetch(run, &random, bound);
@@ -313,6 +332,7 @@ static void run_with(struct run *run, uint32_t flights_max, uint32_t requests_at
         options.max_cached_percent = 0;
     options.flights_max = flights_max;
     options.requests_at_once = requests_at_once;
+    options.cancel_abandoned = run->abandons;
     options.ids_per_request_min = 4;
     options.ids_per_request_max = 32;
     run->seed = 1;
@@ -330,7 +350,7 @@ static void run_with(struct run *run, uint32_t flights_max, uint32_t requests_at
     if (run->shutdown_at == 0)
         assert_true(run->answers > run->rounds && run->found > 0);
     assert_int_equal(trove_close(run->cache, NULL), 0);
-    assert_int_equal(run->source.destroyed, 1);
+    assert_int_equal(run->source.destroyed, 1 + run->replaced);
 }
 
 /* Goal: every answer is right, everybody is answered. */
@@ -359,6 +379,25 @@ static void flight_stress__source_asks_back(void **state)
 
     (void)state;
     run_with(&run, 65536, 2);
+}
+
+/* Goal: the same when requests that everybody has left are cancelled: whoever comes at that moment is answered. */
+static void flight_stress__abandoned(void **state)
+{
+    struct run run = {.rounds = ROUNDS / 2, .uncached = true, .abandons = true};
+
+    (void)state;
+    run_with(&run, 65536, 2);
+}
+
+/* Goal: the same beside replacements: flights of before are answered, those of after are others. */
+static void flight_stress__replaced(void **state)
+{
+    struct run run = {.rounds = ROUNDS / 2, .replaces = true};
+
+    (void)state;
+    run_with(&run, 65536, 2);
+    assert_true(run.replaced > 0);
 }
 
 /* Goal: a shutdown in the middle answers everybody, wherever they are; none of it is left. */
@@ -460,6 +499,8 @@ int main(void)
         cmocka_unit_test(flight_stress__all_at_once),
         cmocka_unit_test(flight_stress__few_flights),
         cmocka_unit_test(flight_stress__source_asks_back),
+        cmocka_unit_test(flight_stress__abandoned),
+        cmocka_unit_test(flight_stress__replaced),
         cmocka_unit_test(flight_stress__shutdown),
         cmocka_unit_test(flight_stress__no_lost_wake_up),
         cmocka_unit_test(flight_stress__failures_are_forgotten),

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/*
+ * interest.c - whether anybody still waits for what a request asks for.
+ *
+ * WHAT       Two counts for a request: flights that are not decided, and those among them that somebody waits for. Who makes the
+ *            second 0 while the first is not cancels the request.
+ * INVARIANTS I1 a flight's steps (a waiter more or less, decided) are those of its `state` word (flight.c), and each counts once,
+ *            right after that step: so the sums are right once all have counted, and in between they may lag.
+ *            I2 until all flights are watched the request counts as one that is waited for.
+ * ROLES      the fetch thread: create, unref. who joins, leaves or decides a watched flight: lost, back, decided.
+ * PROTOCOL   A lagging sum cancels a request that somebody has just joined, or one whose last flight is just decided. The first
+ *            is why the fetch thread, once its source has returned cancelled, asks again for what is waited for then
+ *            (request.c). The second costs a connection.
+ * EDGES      E1 awaited count_off() acq_rel, trove__interest_decided() acq_rel: who makes `awaited` 0 sees all that is decided
+ *            E2 free    trove__interest_unref() release -> the last trove__interest_unref() acquire   all uses before the free
+ * PROGRESS   wait-free; cancelling writes to a descriptor, once for each time that nobody waits.
+ * TESTS      tests/unit/test_abandoned.c, tests/stress/test_flight_stress.c
+ */
+#include "core/interest.h"
+#include "core/flight.h"
+#include "core/memory.h"
+#include "core/until.h"
+
+struct trove__interest {
+    atomic_uint references; /* the request's, and one of each flight */
+    atomic_uint undecided;
+    atomic_uint awaited;
+    struct trove_cancel *token;
+};
+
+/* One less that is waited for. */
+static void count_off(struct trove__interest *interest)
+{
+    /* ACQ_REL [E1 awaited], and ACQUIRE: pair with trove__interest_decided(). */
+    if (trove__sub_acq_rel(&interest->awaited, 1) == 1 &&
+        trove__load_acquire(&interest->undecided) != 0) /* [E1 awaited] */
+        trove_cancel(interest->token);
+}
+
+static void watch(struct trove__interest *interest, struct trove__flight *flight)
+{
+    /* RELAXED: the request has a reference. */
+    trove__add_relaxed(&interest->references, 1);
+    switch (trove__flight_watch(flight, interest)) {
+    case TROVE__WATCHED_AWAITED:
+        return;
+    case TROVE__WATCHED_LEFT:
+        count_off(interest);
+        return;
+    default: /* decided already */
+        trove__interest_decided(interest, true);
+        trove__interest_unref(interest);
+    }
+}
+
+struct trove__interest *trove__interest_create(struct trove_cancel *unit_token,
+                                               struct trove__flight *const *flights, size_t count)
+{
+    struct trove__interest *interest = trove__calloc(1, sizeof(*interest));
+
+    if (interest == NULL)
+        return NULL;
+    if (trove__cancel_create_linked(unit_token, NULL, &interest->token) < 0) {
+        trove__free(interest);
+        return NULL;
+    }
+    atomic_init(&interest->references, 1);
+    atomic_init(&interest->undecided, (unsigned)count);
+    atomic_init(&interest->awaited, (unsigned)count + 1); /* I2 */
+    for (size_t i = 0; i < count; i++)
+        watch(interest, flights[i]);
+    count_off(interest);
+    return interest;
+}
+
+void trove__interest_unref(struct trove__interest *interest)
+{
+    /* ACQ_REL [E2 free]: pairs with itself in those who let go earlier. */
+    if (interest == NULL || trove__sub_acq_rel(&interest->references, 1) != 1)
+        return;
+    trove_cancel_unref(interest->token);
+    trove__free(interest);
+}
+
+struct trove_cancel *trove__interest_token(const struct trove__interest *interest)
+{
+    return interest->token;
+}
+
+void trove__interest_lost(struct trove__interest *interest)
+{
+    count_off(interest);
+}
+
+void trove__interest_back(struct trove__interest *interest)
+{
+    trove__add_relaxed(&interest->awaited, 1); /* RELAXED: a count; it hands nothing over */
+}
+
+void trove__interest_decided(struct trove__interest *interest, bool awaited)
+{
+    /* RELEASE [E1 awaited]: before it is off the other count. Pairs with count_off(). */
+    trove__sub_acq_rel(&interest->undecided, 1);
+    if (awaited)
+        count_off(interest);
+}
