@@ -127,6 +127,7 @@ static void after_fork_child(void)
     trove__threads_after_fork();
     for (struct trove *cache = caches; cache != NULL; cache = cache->next_cache) {
         trove__reclaim_after_fork(&cache->reclaim);
+        trove__table_after_fork(&cache->table);
         trove__telemetry_after_fork(&cache->telemetry);
         trove__cache_forked(cache);
         trove__flights_forked(cache->flights);

@@ -80,7 +80,7 @@
  *                      the next level as the oldest, its view before its place as the head
  *   E7 moved           trove__finish_move(), drop_sealed() -> trove__scan_next()
  *                      the newer slot before the older's EMPTY
- *   E8 settled         settle() -> level_to_move(), trove__table_is_empty()
+ *   E8 settled         settle(), trove__take_over() -> level_to_move(), trove__table_is_empty()
  *                      the grace period is over
  *   E9 clear           uncount_passes(), trove__slot_cleared() -> switch_head(), trove__table_is_empty()
  *                      the slot before its counters
@@ -660,6 +660,8 @@ int trove__table_init(struct trove__table *table, enum trove_algo algo, trove__h
     table->homing.cursor = 0;
     table->homing.count = 0;
     table->discard_cursor = 0;
+    table->inherited_levels = 0;
+    atomic_init(&table->is_inherited, 0);
     atomic_init(&table->view, 0);
     atomic_init(&table->head, NULL);
     r = trove__secret_draw(&table->secret);

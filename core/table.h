@@ -57,6 +57,9 @@ struct trove__table {
     uint64_t ahead_bytes; /* how large a last level may be without need */
     struct trove__homing homing;
     uint64_t discard_cursor; /* the reclaimer's thread's: the next bucket of what was replaced */
+    /* In a child of fork(): see table_forked.c. */
+    atomic_uint is_inherited;  /* threads of the parent may have left something SEALED */
+    unsigned inherited_levels; /* levels with smaller numbers were the parent's */
 };
 
 /* What the smallest first level is charged with. */
@@ -112,6 +115,9 @@ bool trove__table_service(struct trove__table *table);
  * objects were freed since the last time; so much is looked at. The reclaimer's thread. */
 void trove__table_homing_leave(struct trove__table *table, uint64_t freed);
 void trove__table_homing_arrive(struct trove__table *table);
+
+/* In a child of fork(), by its only thread: what the parent's threads were moving is settled by the next `arrive` or service. */
+void trove__table_after_fork(struct trove__table *table);
 
 /* True is never wrong: at some moment of the call no object was in the table. Wait-free. */
 bool trove__table_is_empty(struct trove__table *table);

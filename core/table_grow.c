@@ -321,8 +321,10 @@ static struct trove__level *level_to_move(struct trove__table *table)
     struct trove__level *head = trove__load_acquire(&table->head); /* [E6 head] */
 
     /* ACQUIRE [E8 settled]: pairs with RELEASE in settle(). */
-    return trove__load_acquire(&head->settled) != 0 && trove__table_era(table) == head->era ? head
-                                                                                            : NULL;
+    return trove__load_acquire(&head->settled) != 0 && trove__table_era(table) == head->era &&
+                   !trove__table_is_inherited(table)
+               ? head
+               : NULL;
 }
 
 /* A move reads its object's id, which is in nobody's cache. */
@@ -428,9 +430,22 @@ static bool move_part(struct trove__table *table)
     return progress;
 }
 
+/* In a child of fork(): what the parent's threads had under way. */
+static void end_inherited(struct trove__table *table)
+{
+    if (!trove__table_is_inherited(table))
+        return;
+    trove__reclaim_wait(table->reclaim);
+    trove__table_homing_arrive(table);
+}
+
 bool trove__table_service(struct trove__table *table)
 {
-    bool grown = grow_ahead(table), settled = settle(table), moved = move_part(table);
+    bool grown, settled, moved;
 
-    return trove__discard_part(table) || grown || settled || moved;
+    end_inherited(table);
+    grown = grow_ahead(table);
+    settled = settle(table);
+    moved = move_part(table);
+    return trove__discard_part(table) || grown || settled || moved || trove__uncount_lost(table);
 }

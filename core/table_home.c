@@ -20,7 +20,8 @@
  *   the far one later than its own and drops its own; the far slot is cleared, the copy at home stays.
  *
  * FORK      A child has a copy of the pairs and no thread: its first grace period ends the moves, or the reclaimer's end
- *           does. A pair is noted before its slot is taken, so `arrive` looks at what the slots say.
+ *           does. A pair is noted before its slot is taken, so `arrive` looks at what the slots say. What threads that grew the
+ *           table had SEALED is settled then, too: table_forked.c.
  * PROGRESS  One thread, in bounded parts; nobody waits for it.
  * TESTS     tests/stepped/test_stopped_home.c.
  */
@@ -138,4 +139,5 @@ void trove__table_homing_arrive(struct trove__table *table)
     for (; table->homing.count > 0; table->homing.count--)
         arrive(table, &table->homing.pairs[table->homing.count - 1]);
     trove__section_leave();
+    trove__take_over(table);
 }

@@ -122,6 +122,15 @@ bool trove__publish_level(struct trove__level *newest, struct trove__level *leve
 /* Lets go of HEAD when it is empty for ever. True: by this call. */
 bool trove__switch_head(struct trove__table *table, struct trove__level *head);
 
+/* --- table_forked.c ------------------------------------------------------------------------------------------------- */
+
+/* Nobody may move anything yet. */
+bool trove__table_is_inherited(struct trove__table *table);
+/* Ends what a forked parent's threads were moving. After a grace period; outside sections; the reclaimer's thread. */
+void trove__take_over(struct trove__table *table);
+/* The same of what they had counted in the oldest level, once that is empty. True: it was. */
+bool trove__uncount_lost(struct trove__table *table);
+
 /* --- table_replace.c ------------------------------------------------------------------------------------------------ */
 
 /* FIRST, the first level of newer contents, is in the chain: they are in force from now on, whoever put it there. */

@@ -173,6 +173,7 @@ bool trove__discard_part(struct trove__table *table)
         /* What a hand has cleared and not yet counted, or who has one of the objects; a forked parent's moves. */
         trove__reclaim_wait(table->reclaim);
         trove__table_homing_arrive(table);
+        (void)trove__uncount_lost(table);
     }
     if (is_over && table->host.discarded != NULL)
         table->host.discarded(table->host.context, era);

@@ -11,4 +11,7 @@
  * trove_close() may follow. */
 void recount(struct trove *cache);
 
+/* The same in a child of fork(), whose table may count LOST entries more: what so many threads of the parent were about to put. */
+void recount_in_child(struct trove *cache, uint64_t lost);
+
 #endif

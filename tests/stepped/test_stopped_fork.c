@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_stopped_fork.c - fork() while a thread stands at any step of a move or of the reclaimer's turns: in the child, where that thread is not, the move is ended, old levels go, what was replaced is discarded, and nothing is freed twice.
+ *
+ * mutation                                                             dies here
+ * nobody ends the parent's moves (trove__take_over() does nothing)     both
+ * of two slots of one object both stay (find_twin() finds none)        both
+ * what the parent's threads had counted stays (trove__uncount_lost())  fork__move, which never ends
+ */
+#include "core/cache_struct.h"
+#include "core/era.h"
+#include "core/rcu.h"
+#include "failing_allocator.h"
+#include "recount.h"
+#include "scene.h"
+#include "support.h"
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LARGE_CACHE (1 << 20) /* the first level of its table has 128 buckets */
+#define LARGE_SIZE 900        /* of which so many fit that the table grows */
+#define TINY_SIZE 20
+#define FRESH 6
+#define TRIES 10
+
+/* --- the child: what it returns is what was wrong ------------------------------------------------------------------ */
+
+static bool finds_all(struct scene *scene)
+{
+    for (unsigned n = 0; n < scene->count; n++)
+        if (scene->there[n] && !scene_has(scene, n))
+            return false;
+    return true;
+}
+
+static bool puts_fresh(struct scene *scene)
+{
+    for (unsigned i = 0; i < FRESH; i++) {
+        unsigned n = scene->count++;
+        int r;
+
+        while ((r = scene_put(scene, n, &scene->added)) == -ECACHE_OVERFULL)
+            scene_take_turns(scene);
+        if (r != 0 || !scene_has(scene, n))
+            return false;
+    }
+    scene_take_turns(scene);
+    return true;
+}
+
+static uint64_t levels(struct scene *scene)
+{
+    return trove__table_sizes(&scene->cache->table).levels;
+}
+
+/* Each object in one slot, and none of them sealed. */
+static void see(void *context, struct trove_object *object)
+{
+    struct trove_object **last = context;
+
+    if (*last == object)
+        *last = NULL;
+}
+
+static bool is_twice(struct scene *scene)
+{
+    bool twice = false;
+
+    for (unsigned n = 0; n < scene->count && !twice; n++) {
+        struct trove_object *object = scene_pin(scene, n), *left = object;
+
+        if (object == NULL)
+            continue;
+        trove__table_each(&scene->cache->table, see, &left); /* once: NULL */
+        twice = left != NULL;
+        trove_unpin(object);
+    }
+    return twice;
+}
+
+/* The old contents go, with what the parent's thread was moving. */
+static int replace(struct scene *scene)
+{
+    const struct trove_until at_once = {.deadline_ns = 0};
+    struct trove__flights *flights = scene->cache->flights;
+    unsigned n = scene->count++, tries = 0;
+
+    /* No room for a table before what was evicted for it is free. */
+    while (trove_replace(scene->cache, NULL, &at_once, NULL) != 0) {
+        scene_take_turns(scene);
+        if (tries++ == TRIES)
+            return 10;
+    }
+    for (unsigned i = 0; i < n; i++)
+        if (scene_has(scene, i))
+            return 11;
+    scene_take_turns(scene);
+    if (levels(scene) != 1)
+        return 12;
+    if (trove__load_acquire(&flights->discarded) != trove__load_acquire(&flights->replaced))
+        return 13;
+    if (!trove_is_empty(scene->cache))
+        return 14;
+    return scene_put(scene, n, &scene->added) == 0 && scene_has(scene, n) ? 0 : 15;
+}
+
+static int go_on_moving(struct scene *scene)
+{
+    if (!puts_fresh(scene))
+        return 2;
+    if (levels(scene) != 1)
+        return 3;
+    return is_twice(scene) ? 4 : 0;
+}
+
+static int child(struct scene *scene, bool is_exact)
+{
+    int r;
+
+    setenv("CMOCKA_TEST_ABORT", "1",
+           1); /* what is asserted here must not go back to the parent's tests */
+    /* RELAXED: nobody else is here. No thread: its turns are taken. */
+    trove__store_relaxed(&scene->cache->reclaim.thread_state, TROVE__RECLAIM_STARTING);
+    if (is_exact && !finds_all(scene)) /* who grows the table may evict */
+        return 1;
+    r = scene->step % 2 == 0 ? replace(scene) : go_on_moving(scene);
+    if (r != 0)
+        return r;
+    trove__store_relaxed(&scene->cache->reclaim.thread_state, TROVE__RECLAIM_NONE);
+    if (is_exact)
+        recount_in_child(scene->cache, 1);
+    return trove_close(scene->cache, NULL) == 0 ? 0 : 5;
+}
+
+static void fork_there(struct scene *scene, bool is_exact)
+{
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(child(scene, is_exact));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (status != 0)
+        fail_msg("step %lu: status %#x", (unsigned long)scene->step, (unsigned)status);
+}
+
+static void fork_exactly(struct scene *scene)
+{
+    fork_there(scene, true);
+}
+
+static void fork_with_losses(struct scene *scene)
+{
+    fork_there(scene, false);
+}
+
+/* --- a thread that helps to move ----------------------------------------------------------------------------------- */
+
+static void full_and_moving(struct scene *scene)
+{
+    while (scene_stats(scene).evictions < 5)
+        scene_put_fresh(scene, 1);
+    assert_true(trove__table_service(&scene->cache->table));
+    assert_int_equal(levels(scene), 2);
+}
+
+static void act_move(void *context)
+{
+    struct scene *scene = context;
+
+    trove__section_enter();
+    trove__table_move(&scene->cache->table);
+    trove__section_leave();
+}
+
+static void fork__move(void **state)
+{
+    const struct play move = {
+        full_and_moving,    act_move,      fork_exactly, .max_bytes = LARGE_CACHE,
+        .size = LARGE_SIZE, .alone = true, .stride = 3};
+
+    (void)state;
+    play(&move, 100);
+}
+
+/* --- the reclaimer's thread ---------------------------------------------------------------------------------------- */
+
+static void much_to_reclaim(struct scene *scene)
+{
+    while (scene_stats(scene).evictions < 20)
+        scene_put_fresh(scene, 1);
+}
+
+static void act_turns(void *context)
+{
+    scene_take_turns(context);
+}
+
+/* Goal: it grows the table, moves all, brings objects home and frees others. What it holds itself the child may lose. */
+static void fork__turns(void **state)
+{
+    const struct play turns = {
+        much_to_reclaim,          act_turns,         fork_with_losses, .alone = true,
+        .max_bytes = SCENE_CACHE, .size = TINY_SIZE, .stride = 101};
+
+    (void)state;
+    play(&turns, 200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fork__move),
+        cmocka_unit_test(fork__turns),
+    };
+
+    return cmocka_run_group_tests(tests, failing_allocator_setup, NULL);
+}
