@@ -57,9 +57,10 @@ bool trove__must_not_wait(void);
 /* The era of the contents in force. In a section. */
 struct trove__era *trove__cache_era(struct trove *cache);
 
-/* Has the table forget all and begin ERA: see trove__table_replace(). Evicts for it what has to be, within UNTIL. */
+/* Has the table forget all and begin ERA: see trove__table_replace(). Evicts for it what has to be, within UNTIL. *RET_BEFORE: the
+ * era that it comes after, with a reference. */
 int trove__cache_begin_era(struct trove *cache, const struct trove__era *era,
-                           const struct trove_until *until);
+                           const struct trove_until *until, struct trove__era **ret_before);
 /* Has the reclaimer's thread look for work; and waits for a grace period, as trove__reclaim_await(). */
 void trove__cache_wake(struct trove *cache);
 int trove__cache_await_grace(struct trove *cache, const struct trove_until *until);

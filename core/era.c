@@ -21,14 +21,15 @@
  *            E3 ended     trove__era_unref() release -> prune() acquire   the end of the source before the era's
  *            E4 hands     hand_leave(), and trove__unit_leave() of unit.c, release -> wait_for() acquire   all that a thread
  *                         did, or who used a unit
- *            E5 discarded trove__flights_discarded() release -> wait_discarded() acquire   what was discarded is retired
+ *            E5 discarded trove__flights_discarded() release -> await_discarded() acquire  what was discarded is retired
  *            E6 unit      trove__unit_get() release -> trove__era_get(), unit_of() acquire   a complete unit
  * PROGRESS   replace is lock-free until the new era is in force, but for the allocator and for waiting, within its deadline,
- *            until what was replaced before is discarded. The lock is taken by who ends a unit, discards, or closes.
+ *            until what was replaced before is discarded. The lock is taken by who ends a unit, discards, or closes; a replace
+ *            that fails tries to.
  * LIMITS     A source that hangs, and that somebody waits for without a deadline, keeps its unit and its threads until the
  *            cache is closed.
- * TESTS      tests/unit/test_replace.c, tests/unit/test_shutdown.c, tests/unit/test_fork.c,
- *            tests/stress/test_replace_stress.c
+ * TESTS      tests/unit/test_replace.c, tests/unit/test_shutdown.c, tests/unit/test_fork.c, tests/stress/test_replace_stress.c,
+ *            tests/stepped/test_stopped_replace.c, tests/stepped/test_stopped_fork.c, tests/stress/test_linear.c
  */
 #include "core/era.h"
 #include "core/futex.h"
@@ -124,12 +125,11 @@ struct trove__era *trove__era_get(struct trove *cache, struct trove__unit **ret_
 
 /* --- the list ----------------------------------------------------------------------------------------------------- */
 
-/* Takes the eras that have ended out of the list. */
-static void prune(struct trove__flights *flights)
+/* Takes the eras that have ended out of the list. With the lock; returns them. */
+static struct trove__era *take_ended(struct trove__flights *flights)
 {
     struct trove__era *era, *before = NULL, *next, *gone = NULL;
 
-    pthread_mutex_lock(&flights->lock);
     /* ACQUIRE [E1 listed]: pairs with list_era(). */
     for (era = trove__load_acquire(&flights->eras); era != NULL; era = next) {
         struct trove__era *first = era;
@@ -147,6 +147,19 @@ static void prune(struct trove__flights *flights)
         era->next = gone;
         gone = era;
     }
+    return gone;
+}
+
+/* Frees those that have ended. MAY_WAIT for who has the lock, or else leave it to the next. */
+static void prune(struct trove__flights *flights, bool may_wait)
+{
+    struct trove__era *gone, *next;
+
+    if (may_wait)
+        pthread_mutex_lock(&flights->lock);
+    else if (pthread_mutex_trylock(&flights->lock) != 0)
+        return;
+    gone = take_ended(flights);
     pthread_mutex_unlock(&flights->lock);
     for (; gone != NULL; gone = next) {
         next = gone->next;
@@ -282,9 +295,10 @@ void trove__flights_discarded(struct trove__flights *flights, const struct trove
     struct trove__era *era = (struct trove__era *)discarded;
 
     trove__unit_unref(take_hold(era, false));
+    /* RELEASE [E5 discarded], both: pair with await_discarded() and replace(). */
+    trove__store_release(&era->is_discarded, 1);
     trove__era_unref(era);
-    prune(flights);
-    /* RELEASE [E5 discarded]: pairs with wait_discarded(). */
+    prune(flights, true);
     trove__add_acq_rel(&flights->discarded, 1);
     trove__futex_wake(&flights->discarded, INT_MAX);
 }
@@ -378,7 +392,6 @@ void trove__flights_forked(struct trove__flights *flights)
     /* RELAXED, all: one thread is left. Locks, threads and what they held were the parent's. */
     pthread_mutex_init(&flights->lock, NULL);
     trove__store_relaxed(&flights->hands, 0);
-    trove__store_relaxed(&flights->discarded, trove__load_relaxed(&flights->replaced));
     for (struct trove__era *era = trove__load_relaxed(&flights->eras); era != NULL; era = era->next)
         if (era->holds_unit)
             trove__store_relaxed(&era->references, 1);
@@ -392,27 +405,31 @@ static int wait_discarded(struct trove__flights *flights, unsigned seen,
 {
     struct trove_until slice = trove__until_of(until);
     int64_t end_ns = trove_now_ns() + POLL_NS;
-    int r = trove__until_check(until);
+    int r;
 
+    trove__cache_wake(
+        flights->cache); /* a start of the thread may have failed, or be a forked parent's */
+    r = trove__until_check(until);
     if (r < 0)
         return r;
-    trove__cache_wake(flights->cache); /* a start of the thread may have failed */
     if (slice.deadline_ns > end_ns)
         slice.deadline_ns = end_ns;
     r = trove__wait(&flights->discarded, seen, &slice);
     return r == -ETIMEDOUT ? trove__until_check(until) : r;
 }
 
-/* As long as UNTIL allows: until the old contents are discarded and their memory is free. */
-static void await_discarded(struct trove__flights *flights, unsigned mine,
+/* As long as UNTIL allows: until the contents of BEFORE are discarded and their memory is free. */
+static void await_discarded(struct trove__flights *flights, struct trove__era *before,
                             const struct trove_until *until)
 {
-    unsigned seen;
+    unsigned seen = trove__load_acquire(&flights->discarded); /* [E5 discarded]: before the flag */
     int r = 0;
 
     /* ACQUIRE [E5 discarded]: pairs with trove__flights_discarded(). */
-    while (r == 0 && (int)((seen = trove__load_acquire(&flights->discarded)) - mine) < 0)
+    while (r == 0 && trove__load_acquire(&before->is_discarded) == 0) {
         r = wait_discarded(flights, seen, until);
+        seen = trove__load_acquire(&flights->discarded); /* [E5 discarded]: as above */
+    }
     /* Twice: what is retired is freed in any order, and the first may come before what was retired with it. */
     for (unsigned i = 0; r == 0 && i < 2; i++)
         r = trove__cache_await_grace(flights->cache, until);
@@ -421,7 +438,7 @@ static void await_discarded(struct trove__flights *flights, unsigned mine,
 static int replace(struct trove__flights *flights, const struct trove_source *source,
                    const struct trove_until *until)
 {
-    struct trove__era *era;
+    struct trove__era *era, *before;
     int r = era_create(flights, source, &era);
 
     if (r < 0)
@@ -432,18 +449,18 @@ static int replace(struct trove__flights *flights, const struct trove_source *so
 
         r = until != NULL && trove_is_canceled(until->cancel)
                 ? -ECANCELED
-                : trove__cache_begin_era(flights->cache, era, until);
+                : trove__cache_begin_era(flights->cache, era, until, &before);
         if (r == -EBUSY && (r = wait_discarded(flights, seen, until)) == 0)
             r = -EBUSY;
     } while (r == -EBUSY);
     if (r < 0) {
         era->source = (struct trove_source){0}; /* the caller's still */
         trove__era_unref(era);
-        prune(flights);
+        prune(flights, false);
         return r;
     }
-    /* RELAXED: which of two is counted first is all the same. */
-    await_discarded(flights, trove__add_relaxed(&flights->replaced, 1) + 1, until);
+    await_discarded(flights, before, until);
+    trove__era_unref(before);
     return 0;
 }
 

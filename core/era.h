@@ -22,6 +22,7 @@ struct trove__era {
     _Atomic(struct trove__unit *) unit; /* NULL before the first miss */
     atomic_uint
         references; /* the table's, its unit's, and who looks at it; the last destroys the source */
+    atomic_uint is_discarded; /* nothing of its contents is left */
     atomic_uint ended;
     bool holds_unit; /* until it is discarded, or the cache closed; under the lock, as `next` */
     struct trove__era *next;
@@ -30,8 +31,8 @@ struct trove__era {
 struct trove__flights {
     struct trove *cache;
     atomic_uint closed;
-    atomic_uint hands;               /* futex: helper threads that run, and those who end a unit */
-    atomic_uint replaced, discarded; /* replacements so far; the second is a futex: their ends */
+    atomic_uint hands;     /* futex: helper threads that run, and those who end a unit */
+    atomic_uint discarded; /* futex: ends of replacements so far */
     _Atomic(struct trove__era *) eras; /* newest first; whoever takes one out has the lock */
     pthread_mutex_t lock;
 };

@@ -13,6 +13,7 @@
  * TESTS     tests/unit/test_cache.c, tests/unit/test_fork.c, tests/stress/test_fork_anywhere.c
  */
 #include "core/cache_struct.h"
+#include "core/era.h"
 #include "core/futex.h"
 #include "core/memory.h"
 #include "core/rcu.h"
@@ -183,12 +184,16 @@ int trove__cache_await_grace(struct trove *cache, const struct trove_until *unti
 
 static uint64_t first_level_bytes(const struct trove_options *options);
 
-static int begin_era(struct trove *cache, const struct trove__era *era)
+static int begin_era(struct trove *cache, const struct trove__era *era,
+                     struct trove__era **ret_before)
 {
+    const void *before;
     int r;
 
     trove__section_enter();
-    r = trove__table_replace(&cache->table, first_level_bytes(&cache->options), era);
+    r = trove__table_replace(&cache->table, first_level_bytes(&cache->options), era, &before);
+    if (r == 0) /* the table lets go of it after this section at the earliest */
+        *ret_before = trove__era_ref((struct trove__era *)before);
     trove__section_leave();
     return r;
 }
@@ -196,15 +201,15 @@ static int begin_era(struct trove *cache, const struct trove__era *era)
 #define ROOM_TRIES 4
 
 int trove__cache_begin_era(struct trove *cache, const struct trove__era *era,
-                           const struct trove_until *until)
+                           const struct trove_until *until, struct trove__era **ret_before)
 {
-    int r = begin_era(cache, era), waited = 0;
+    int r = begin_era(cache, era, ret_before), waited = 0;
 
     /* Whatever the policy: what goes is about to go anyhow. */
     for (unsigned tries = 0; r == -ECACHE_OVERFULL && tries < ROOM_TRIES && waited == 0; tries++) {
         trove__policy_shrink(&cache->policy, trove__table_bytes_min() << tries);
         waited = trove__reclaim_await(&cache->reclaim, until);
-        r = begin_era(cache, era);
+        r = begin_era(cache, era, ret_before);
     }
     return r == -ECACHE_OVERFULL && waited < 0 ? waited : r;
 }

@@ -236,9 +236,9 @@ static void start_thread(struct trove__reclaim *reclaim)
 {
     unsigned none = TROVE__RECLAIM_NONE;
 
-    /* RELAXED, both: one starter; what it hands over goes with pthread_create. Who stops does all that is left himself. */
+    /* RELAXED, all: one starter; what it hands over goes with pthread_create. Who stops does all that is left himself. */
     if (trove__load_relaxed(&reclaim->thread_state) != TROVE__RECLAIM_NONE ||
-        is_stopping(reclaim) ||
+        trove__load_relaxed(&reclaim->stop) != 0 ||
         !trove__cas_relaxed(&reclaim->thread_state, &none, TROVE__RECLAIM_STARTING))
         return;
     /* A start that fails is tried again by the next retirement or wake. */

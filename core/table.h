@@ -80,8 +80,9 @@ static inline uint64_t trove__table_hash(const struct trove__table *table, const
 
 /* Contents in force, whose first level has about FIRST_BYTES if they may be had (evicting for it), become empty ones of ERA, an
  * address that means nothing here. One store decides, for every find and every insert: trove__table_era() is ERA from then
- * on. Lock-free. 0; -EBUSY: what was replaced before is not all discarded yet; -ENOMEM; -ECACHE_OVERFULL (no room for a level). */
-int trove__table_replace(struct trove__table *table, uint64_t first_bytes, const void *era);
+ * on. Lock-free. 0, and *RET_BEFORE is the era before; -EBUSY: what was replaced before is not all discarded yet; -ENOMEM; -ECACHE_OVERFULL (no room for a level). */
+int trove__table_replace(struct trove__table *table, uint64_t first_bytes, const void *era,
+                         const void **ret_before);
 /* The era of the contents in force. trove__table_begin() sets the first, before anybody else knows TABLE. Wait-free. */
 const void *trove__table_era(struct trove__table *table);
 void trove__table_begin(struct trove__table *table, const void *era);

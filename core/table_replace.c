@@ -27,7 +27,8 @@
  * EDGES     E6 head, E2 publish-level and E8 settled of table.c.
  * PROGRESS  replace is lock-free. discard is bounded by what there was, and waits for grace periods only.
  * LIMITS    While what was replaced is not discarded, misses search slowly and levels of the new contents do not move.
- * TESTS     tests/unit/test_replace.c, tests/stress/test_replace_stress.c
+ * TESTS     tests/unit/test_replace.c, tests/stress/test_replace_stress.c, tests/stepped/test_stopped_replace.c (who replaces
+ *           stopped at each step, and who puts, evicts and moves), tests/stress/test_linear.c (histories)
  */
 #include "core/rcu.h"
 #include "core/table_internal.h"
@@ -78,7 +79,8 @@ static int first_level(struct trove__table *table, uint64_t bytes, const struct 
 }
 
 /* Puts the first level of ERA behind the contents in force. As trove__table_replace(), or -EAGAIN: these have grown. */
-static int try_replace(struct trove__table *table, uint64_t first_bytes, const void *era)
+static int try_replace(struct trove__table *table, uint64_t first_bytes, const void *era,
+                       const void **ret_before)
 {
     struct trove__level *current = trove__current_level(table);
     struct trove__level *newest = trove__newest_beside(current), *next, *first;
@@ -92,6 +94,7 @@ static int try_replace(struct trove__table *table, uint64_t first_bytes, const v
     first->era = era;
     if (trove__publish_level(newest, first)) {
         trove__switch_view(table, first);
+        *ret_before = current->era;
         return 0;
     }
     trove__level_destroy(first);               /* nobody has seen it */
@@ -102,12 +105,13 @@ static int try_replace(struct trove__table *table, uint64_t first_bytes, const v
     return -EBUSY;
 }
 
-int trove__table_replace(struct trove__table *table, uint64_t first_bytes, const void *era)
+int trove__table_replace(struct trove__table *table, uint64_t first_bytes, const void *era,
+                         const void **ret_before)
 {
     int r;
 
     do {
-        r = try_replace(table, first_bytes, era);
+        r = try_replace(table, first_bytes, era, ret_before);
     } while (r == -EAGAIN);
     return r;
 }

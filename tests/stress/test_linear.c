@@ -8,6 +8,7 @@
  * a miss is explained by an eviction that was logged            linear__evict
  * once seen, seen until evicted                                 all three: the checker, tests/unit/test_linear_checker.c
  * a put of an id that is there says so; of two at once one      all three
+ * what was there before a replacement is found no more after it linear__replace_error, linear__replace_grow
  * the bytes are the id's, also after a long time in a section   all three; freed too early: the asan preset
  * the test would see it                                         the same over a core that empties the old slot first: test_linear_clear_first
  *
@@ -16,8 +17,9 @@
  * ordered. A call has its effect between the two readings: the first is followed, the second preceded by a fence that
  * neither the counter's reading nor the call's accesses pass. So an interval is never too small; one that is too large only
  * makes the check more lenient. Readings that are equal count as overlapping.
- * Evictions and what fetch threads insert are seen by wrapping two private calls when the test is linked (--wrap); the
- * library is as it is.
+ * Evictions, what fetch threads insert, and replacements are seen by wrapping private calls when the test is linked (--wrap);
+ * the library is as it is. A replacement has its effect on all ids at once; the checker looks at each id alone, so that it is one
+ * moment for all of them is test_replace_stress.c's.
  */
 #include "core/cache_struct.h"
 #include "linear.h"
@@ -199,6 +201,22 @@ int __wrap_trove__table_remove(struct trove__table *table, struct trove_object *
     return r;
 }
 
+int __real_trove__table_replace(struct trove__table *table, uint64_t first_bytes, const void *era,
+                                const void **ret_before);
+int __wrap_trove__table_replace(struct trove__table *table, uint64_t first_bytes, const void *era,
+                                const void **ret_before);
+
+int __wrap_trove__table_replace(struct trove__table *table, uint64_t first_bytes, const void *era,
+                                const void **ret_before)
+{
+    int64_t began = begin();
+    int r = __real_trove__table_replace(table, first_bytes, era, ret_before);
+
+    if (r == 0)
+        note(LINEAR_REPLACED, LINEAR_EVERY, began);
+    return r;
+}
+
 static bool evicts(const struct trove *cache)
 {
     return cache->options.overfull == TROVE_OVERFULL_EVICT;
@@ -237,13 +255,15 @@ static int fetch(void *source, const struct trove_request *request, struct trove
     return 0;
 }
 
+static const struct trove_source_ops source_ops = {.fetch = fetch};
+
 /* --- what the threads do ------------------------------------------------------------------------------------------ */
 
 struct run {
     struct trove *cache;
-    unsigned ops, ids;
+    unsigned ops, ids, replacements;
     atomic_uint seed, base; /* the window's first id; moved by one of the threads */
-    atomic_ulong errors, found, missed, added, refused;
+    atomic_ulong errors, found, missed, added, refused, replaced;
 };
 
 static void wrong(struct run *run, const char *what, uint32_t n)
@@ -391,6 +411,21 @@ static void step(struct run *run, unsigned i, uint64_t *random)
     }
 }
 
+/* Now and then: by one of the threads, which waits for what goes, or not. */
+static void replace(struct run *run, unsigned i)
+{
+    const struct trove_source source = {.ops = &source_ops};
+    const struct trove_until at_once = {.deadline_ns = 0};
+    int r;
+
+    if (run->replacements == 0 || i % (run->ops / run->replacements) != 0)
+        return;
+    r = trove_replace(run->cache, &source, i % 3 == 0 ? &at_once : NULL, NULL);
+    if (r != 0 && r != -ETIMEDOUT)
+        wrong(run, trove_strerror(r), 0);
+    atomic_fetch_add(&run->replaced, r == 0);
+}
+
 static void *work(void *context)
 {
     struct run *run = context;
@@ -402,6 +437,8 @@ static void *work(void *context)
             atomic_store_explicit(&run->base,
                                   (unsigned)((uint64_t)i * (run->ids - WINDOW) / run->ops),
                                   memory_order_relaxed);
+        if (number % THREADS == 1)
+            replace(run, i);
         step(run, i, &random);
     }
     return NULL;
@@ -412,13 +449,12 @@ static void *work(void *context)
 static struct trove *open_cache(enum trove_overfull overfull, uint64_t max_bytes)
 {
     static const struct trove_hash hash = {TROVE_SHA1, object_id, NULL};
-    static const struct trove_source_ops ops = {.fetch = fetch};
     struct trove_options options;
     struct trove *cache;
 
     trove_options_init(&options);
     options.hash = &hash;
-    options.source = (struct trove_source){.ops = &ops};
+    options.source = (struct trove_source){.ops = &source_ops};
     options.max_bytes = max_bytes;
     options.overfull = overfull;
     if (trove_open(&options, &cache, NULL) < 0)
@@ -499,12 +535,36 @@ static void linear__evict(void **state)
     assert_int_equal(run.errors, 0);
 }
 
+#define REPLACEMENTS 40
+
+static void linear__replace_error(void **state)
+{
+    struct run run = {
+        .ops = size_of_run() / 3, .ids = size_of_run() / 12 + WINDOW, .replacements = REPLACEMENTS};
+
+    (void)state;
+    assert_true(is_linear(&run, TROVE_OVERFULL_ERROR, (uint64_t)run.ids * 600 + (16 << 20)));
+    assert_int_equal(run.errors, 0);
+    assert_true(run.replaced > 0);
+}
+
+static void linear__replace_grow(void **state)
+{
+    struct run run = {
+        .ops = size_of_run() / 3, .ids = size_of_run() / 6 + WINDOW, .replacements = REPLACEMENTS};
+
+    (void)state;
+    assert_true(is_linear(&run, TROVE_OVERFULL_GROW, 1 << 20));
+    assert_int_equal(run.errors, 0);
+    assert_true(run.replaced > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear__error),
-        cmocka_unit_test(linear__grow),
-        cmocka_unit_test(linear__evict),
+        cmocka_unit_test(linear__error),        cmocka_unit_test(linear__grow),
+        cmocka_unit_test(linear__evict),        cmocka_unit_test(linear__replace_error),
+        cmocka_unit_test(linear__replace_grow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,7 +160,7 @@ static void run(void *context, unsigned index)
         resolver(index);
 }
 
-static void replace_under(enum trove_overfull overfull, uint64_t max_bytes)
+static void replace_under(enum trove_overfull overfull, uint64_t max_bytes, unsigned some)
 {
     struct trove_options options;
 
@@ -168,7 +168,7 @@ static void replace_under(enum trove_overfull overfull, uint64_t max_bytes)
     options.overfull = overfull;
     options.max_bytes = max_bytes;
     options.source = (struct trove_source){&ops, &sources[0]};
-    turns = test_long() ? TURNS_MAX : test_all_turns() ? 60 : 20;
+    turns = test_long() ? TURNS_MAX : some;
     atomic_store(&is_over, false);
     atomic_store(&seen, 0);
     for (unsigned i = 0; i <= turns; i++) {
@@ -190,15 +190,15 @@ static void replace_under(enum trove_overfull overfull, uint64_t max_bytes)
 static void replace__under_load(void **state)
 {
     (void)state;
-    replace_under(TROVE_OVERFULL_EVICT, 64 << 20);
-    replace_under(TROVE_OVERFULL_GROW, 64 << 20);
+    replace_under(TROVE_OVERFULL_EVICT, 64 << 20, 6);
+    replace_under(TROVE_OVERFULL_GROW, 64 << 20, 6);
 }
 
 /* The evictor is at work on what was replaced, too. */
 static void replace__under_load_when_full(void **state)
 {
     (void)state;
-    replace_under(TROVE_OVERFULL_EVICT, 512 << 10);
+    replace_under(TROVE_OVERFULL_EVICT, 512 << 10, 8);
 }
 
 int main(void)

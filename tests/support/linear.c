@@ -61,6 +61,9 @@ static bool apply(const struct walk *walk, size_t n, struct configuration *one)
     case LINEAR_EVICTED:
         one->present = false;
         return present;
+    case LINEAR_REPLACED:
+        one->present = false;
+        return true;
     case LINEAR_MAYBE:
         one->present = true; /* that it had no effect is the other way, see widen() */
         return true;
@@ -173,16 +176,38 @@ static const struct linear_event *check_id(const struct linear_event *events, si
     return bad;
 }
 
+/* The same beside the replacements, which are about it, too: COUNT calls about an id, then REPLACED of them. */
+static const struct linear_event *check_beside(const struct linear_event *events, size_t count,
+                                               const struct linear_event *replaced,
+                                               size_t replaced_count)
+{
+    struct linear_event *all = malloc((count + replaced_count) * sizeof(*all));
+    const struct linear_event *bad;
+    size_t place;
+
+    if (all == NULL)
+        abort();
+    memcpy(all, events, count * sizeof(*all));
+    if (replaced_count > 0)
+        memcpy(all + count, replaced, replaced_count * sizeof(*all));
+    bad = check_id(all, count + replaced_count);
+    place = bad == NULL ? 0 : (size_t)(bad - all);
+    free(all);
+    return bad == NULL ? NULL : place < count ? &events[place] : &replaced[place - count];
+}
+
 const struct linear_event *linear_check(struct linear_event *events, size_t count)
 {
     const struct linear_event *bad = NULL;
-    size_t first = 0, next;
+    size_t first = 0, next, ids = count;
 
     qsort(events, count, sizeof(*events), compare_events);
-    for (; bad == NULL && first < count; first = next) {
-        for (next = first; next < count && events[next].id == events[first].id; next++)
+    while (ids > 0 && events[ids - 1].id == LINEAR_EVERY)
+        ids--;
+    for (; bad == NULL && first < ids; first = next) {
+        for (next = first; next < ids && events[next].id == events[first].id; next++)
             ;
-        bad = check_id(events + first, next - first);
+        bad = check_beside(events + first, next - first, events + ids, count - ids);
     }
     return bad;
 }

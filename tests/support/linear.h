@@ -16,8 +16,12 @@ enum linear_kind {
     LINEAR_ADDED,   /* it was not, and is from then on */
     LINEAR_EXISTED, /* a put that added nothing: it is there */
     LINEAR_MAYBE, /* a put that was refused, and may have been there for a moment: nothing, or as ADDED */
-    LINEAR_EVICTED, /* it was there, and is no more */
+    LINEAR_EVICTED,  /* it was there, and is no more */
+    LINEAR_REPLACED, /* of no id: from then on none is there */
 };
+
+/* The id of LINEAR_REPLACED. */
+#define LINEAR_EVERY UINT32_MAX
 
 /* One call about one id. Ends are after begins; two calls with a moment in common overlap. */
 struct linear_event {
