@@ -3,14 +3,8 @@
 # plot_lookup.sh RESULTS FOLDER - draws what the family `lookup` measured, from its lines of RESULTS, into FOLDER/*.svg:
 # hits, misses and dependent hits of every implementation after turnover, for each size; hits and the 95/5 mix over threads.
 set -euo pipefail
-results=$1 folder=$2
-if ! command -v gnuplot >/dev/null; then
-    echo "plot_lookup.sh: no gnuplot (scripts/install-packages --bench), no plots" >&2
-    exit 0
-fi
-mkdir -p "$folder"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=bench/plot_begin.sh
+. "$(dirname "$0")/plot_begin.sh"
 
 # impl|objects|threads|workload|state|median|min|max
 sed -n 's/^{"bench":"lookup","impl":"\([^"]*\)","objects":\([0-9]*\),"threads":\([0-9]*\),"workload":"\([^"]*\)","state":"\([^"]*\)","median_ns":\([0-9.]*\),"min_ns":\([0-9.]*\),"max_ns":\([0-9.]*\)}$/\1|\2|\3|\4|\5|\6|\7|\8/p' \

@@ -3,14 +3,8 @@
 # plot_policy.sh RESULTS FOLDER - draws hit ratio and throughput per number of threads, from the lines of RESULTS that
 # bench_policy_threads wrote, into FOLDER/policy-threads.svg.
 set -euo pipefail
-results=$1 folder=$2
-if ! command -v gnuplot >/dev/null; then
-    echo "plot_policy.sh: no gnuplot (scripts/install-packages --bench), no plot" >&2
-    exit 0
-fi
-mkdir -p "$folder"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=bench/plot_begin.sh
+. "$(dirname "$0")/plot_begin.sh"
 for impl in trove 'mutex LRU'; do
     # threads, hit ratio, millions of requests a second
     sed -n "s/^{\"bench\":\"policy\",\"impl\":\"$impl\",\"threads\":\([0-9]*\),\"hit\":\([0-9.]*\),\"requests_per_s\":\([0-9]*\)}\$/\1 \2 \3/p" \
