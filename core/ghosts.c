@@ -2,7 +2,7 @@
 /*
  * ghosts.c - which ids were evicted not long ago. See ghosts.h.
  *
- * A ghost is a word: 14 bits of the id's hash, which queue it left, and when, on two clocks. The clock of evictions says
+ * A ghost is a word: 13 bits of the id's hash, as what it left which queue, and when, on two clocks. The clock of evictions says
  * whether it is remembered still; a tick is so many evictions that an array's turn takes 256. The clock of the queue's own
  * evicted bytes says how much longer that queue should have been; a tick is a 128th of what objects have.
  *
@@ -22,8 +22,9 @@
 #define RECENT_TICKS 4
 
 /* Where things are in a word; nothing at all is 0. */
-#define PRINT_SHIFT 18
-#define ORIGIN_SHIFT 17
+#define PRINT_SHIFT 19
+#define KIND_SHIFT 17
+#define KIND_MASK 3u
 #define AGE_SHIFT 8
 #define AGE_MASK 0x1ffu
 #define BYTES_MASK 0xffu
@@ -56,8 +57,8 @@ int trove__ghosts_init(struct trove__ghosts *ghosts, uint64_t max_bytes,
     ghosts->tick_shift = (unsigned)__builtin_ctzl(ghosts->mask + 1) - GHOST_TICKS_LOG2;
     ghosts->tick_bytes = budget->live_max / BYTE_TICKS + 1;
     atomic_init(&ghosts->evictions, 0);
-    atomic_init(&ghosts->bytes[TROVE__GHOST_OF_SMALL], 0);
-    atomic_init(&ghosts->bytes[TROVE__GHOST_OF_MAIN], 0);
+    atomic_init(&ghosts->bytes[0], 0);
+    atomic_init(&ghosts->bytes[1], 0);
     if (!trove__budget_reserve(budget, charge))
         return -ENOMEM;
     ghosts->words = trove__sized_alloc(words_bytes(ghosts), TROVE__LINE_BYTES);
@@ -83,7 +84,7 @@ static atomic_uint *ghost_of(struct trove__ghosts *ghosts, uint64_t hash)
 
 static unsigned ghost_print(uint64_t hash)
 {
-    return (unsigned)(hash & 0x3fff) | 1;
+    return (unsigned)(hash & 0x1fff) | 1;
 }
 
 static unsigned ghost_now(struct trove__ghosts *ghosts)
@@ -92,23 +93,24 @@ static unsigned ghost_now(struct trove__ghosts *ghosts)
     return (unsigned)(trove__load_relaxed(&ghosts->evictions) >> ghosts->tick_shift) & AGE_MASK;
 }
 
-static unsigned bytes_now(struct trove__ghosts *ghosts, unsigned origin)
+static unsigned bytes_now(struct trove__ghosts *ghosts, enum trove__leaver kind)
 {
     /* RELAXED: a clock that is read a little late. */
-    return (unsigned)(trove__load_relaxed(&ghosts->bytes[origin]) / ghosts->tick_bytes) &
+    return (unsigned)(trove__load_relaxed(&ghosts->bytes[trove__leaver_of_main(kind)]) /
+                      ghosts->tick_bytes) &
            BYTES_MASK;
 }
 
-void trove__ghosts_remember(struct trove__ghosts *ghosts, uint64_t hash,
-                            enum trove__ghost_origin origin, uint64_t bytes)
+void trove__ghosts_remember(struct trove__ghosts *ghosts, uint64_t hash, enum trove__leaver kind,
+                            uint64_t bytes)
 {
-    unsigned word = ghost_print(hash) << PRINT_SHIFT | (unsigned)origin << ORIGIN_SHIFT |
-                    ghost_now(ghosts) << AGE_SHIFT | bytes_now(ghosts, origin);
+    unsigned word = ghost_print(hash) << PRINT_SHIFT | (unsigned)kind << KIND_SHIFT |
+                    ghost_now(ghosts) << AGE_SHIFT | bytes_now(ghosts, kind);
 
     /* RELAXED: a ghost that is lost costs a miss. */
     trove__store_relaxed(ghost_of(ghosts, hash), word);
-    trove__add_relaxed(&ghosts->evictions, 1);         /* RELAXED, both: clocks */
-    trove__add_relaxed(&ghosts->bytes[origin], bytes); /* RELAXED: as above */
+    trove__add_relaxed(&ghosts->evictions, 1); /* RELAXED, both: clocks */
+    trove__add_relaxed(&ghosts->bytes[trove__leaver_of_main(kind)], bytes); /* RELAXED: as above */
 }
 
 /* As long as nothing was evicted, each look would be at memory that nobody has in his cache, for nothing. */
@@ -128,7 +130,8 @@ static bool find_ghost(struct trove__ghosts *ghosts, struct trove__table *table,
 {
     atomic_uint *ghost = ghost_of(ghosts, hash);
     unsigned seen = trove__load_relaxed(ghost); /* RELAXED: see trove__ghosts_remember() */
-    unsigned origin = seen >> ORIGIN_SHIFT & 1, age;
+    enum trove__leaver kind = (enum trove__leaver)(seen >> KIND_SHIFT & KIND_MASK);
+    unsigned age;
     uint64_t ticks;
 
     if (seen >> PRINT_SHIFT != ghost_print(hash))
@@ -138,8 +141,8 @@ static bool find_ghost(struct trove__ghosts *ghosts, struct trove__table *table,
     ticks = trove__table_entries_hint(table) >> ghosts->tick_shift;
     if (age > (ticks < 1u << GHOST_TICKS_LOG2 ? ticks + 1 : 1u << GHOST_TICKS_LOG2))
         return false;
-    ret_ghost->origin = (enum trove__ghost_origin)origin;
-    ret_ghost->recent = ((bytes_now(ghosts, origin) - seen) & BYTES_MASK) <= RECENT_TICKS;
+    ret_ghost->kind = kind;
+    ret_ghost->recent = ((bytes_now(ghosts, kind) - seen) & BYTES_MASK) <= RECENT_TICKS;
     return true;
 }
 

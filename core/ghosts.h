@@ -7,11 +7,7 @@
 
 #include "core/budget.h"
 #include "core/table.h"
-
-enum trove__ghost_origin {
-    TROVE__GHOST_OF_SMALL,
-    TROVE__GHOST_OF_MAIN,
-};
+#include "core/worth.h"
 
 struct trove__ghosts {
     /* READ-MOSTLY */
@@ -21,11 +17,11 @@ struct trove__ghosts {
     uint64_t tick_bytes;
     /* SHARED-HOT */
     _Alignas(TROVE__FALSE_SHARING_BYTES) atomic_ulong evictions; /* a clock; of those remembered */
-    atomic_ulong bytes[2];                                       /* the same in bytes, by origin */
+    atomic_ulong bytes[2]; /* the same in bytes, of small and of main */
 };
 
 struct trove__ghost {
-    enum trove__ghost_origin origin;
+    enum trove__leaver kind;
     bool
         recent; /* since then not much was evicted from that queue: a little more of it would have kept the object */
 };
@@ -37,9 +33,19 @@ int trove__ghosts_init(struct trove__ghosts *ghosts, uint64_t max_bytes,
                        struct trove__budget *budget);
 void trove__ghosts_deinit(struct trove__ghosts *ghosts, struct trove__budget *budget);
 
-/* The object with HASH, of BYTES, is evicted. */
-void trove__ghosts_remember(struct trove__ghosts *ghosts, uint64_t hash,
-                            enum trove__ghost_origin origin, uint64_t bytes);
+static inline bool trove__leaver_of_main(enum trove__leaver kind)
+{
+    return kind >= TROVE__LEAVER_IDLE;
+}
+
+/* The object with HASH, of BYTES, is evicted as KIND. */
+void trove__ghosts_remember(struct trove__ghosts *ghosts, uint64_t hash, enum trove__leaver kind,
+                            uint64_t bytes);
+/* Changes with each eviction that is remembered. */
+static inline uint64_t trove__ghosts_turn(struct trove__ghosts *ghosts)
+{
+    return trove__load_relaxed(&ghosts->evictions); /* RELAXED: a clock */
+}
 /* Starts loading what recall of HASH reads. */
 void trove__ghosts_prefetch(struct trove__ghosts *ghosts, uint64_t hash);
 /* Was HASH evicted within about as many evictions as TABLE has objects? Forgets it. *RET_GHOST is set only then. */

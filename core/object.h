@@ -41,7 +41,7 @@ struct trove_object {
         hint; /* use since the last look of the evictor; written by readers, relaxed, only below its ceiling */
     uint8_t type;
     uint8_t algo;
-    atomic_uchar state; /* owner: policy.c, and of the bits below table.c */
+    atomic_uchar state; /* owner: policy_*.c (1, 2 and from 32), and of the bits below table.c */
     uint8_t id[];       /* 20 or 32 bytes */
 };
 

@@ -8,10 +8,13 @@
  *   Two queues (after S3-FIFO): new objects enter `small`; an object that was used at least twice there goes to `main`, and
  *   so does one whose id was evicted not long ago (a ghost), unless it is large: that has to be used twice in small. The
  *   hand evicts from small while that is above its share, else from main, where an object with a hint goes round once more
- *   with its hint lowered. One use does not save an object in small: a scan puts an object and reads it once.
+ *   with its hint lowered. One use alone does not save an object in small: a scan puts an object and reads it once.
  *   Small's share of the bytes begins with a tenth and is learnt (share.h): what comes back soon after it left small makes
  *   it grow, what comes back soon after it left main makes it shrink. So old objects of a history that is read backwards
  *   stay long enough to be used once more, where a fixed tenth loses to LRU, and a scan still costs the hot set nothing.
+ *   Where it is doubtful whether an object should go round once more (used once in small; in main, used often but not since the
+ *   last look), it is learnt too (worth.h), and a light object is spared sooner than a heavy one. A light one of main goes
+ *   round once without any use: commits and trees are light, and each is a round trip before what it names can be asked for.
  *
  * INVARIANTS
  *   I1 An object is in at most one cell. State bits: QUEUED is set by the inserter before publication, and cleared by
@@ -37,9 +40,10 @@
  *   can push what it wants to keep although the cache is full; the next put restores the slack.
  *
  * EDGES
- *   E1 state   trove__policy_unlinked() or trove__policy_give_up_cell(), whichever is second on the state byte, retires: acq_rel both
- *   Hints, ghosts (ghosts.c), the share (share.h) and the sums of queues are relaxed: they guide, a wrong guess costs a miss
- *   later.
+ *   E1 state   trove__policy_unlinked() or trove__policy_give_up_cell(), whichever is second on the state byte, retires:
+ *              acq_rel both
+ *   Hints, ghosts (ghosts.c), the share (share.h), what is learnt (worth.h) and the sums of queues are relaxed: they guide, a
+ *   wrong guess costs a miss later.
  *
  * PROGRESS  lock-free and bounded: a call looks at a fixed number of candidates.
  * LIMITS    When no segment can be had, an object is evicted instead of kept. An object whose cell was given up while it
@@ -108,6 +112,7 @@ int trove__policy_init(struct trove__policy *policy, const struct trove_options 
         options->overfull == TROVE_OVERFULL_EVICT || options->overfull == TROVE_OVERFULL_CALLBACK;
     policy->leave_bytes = policy->evicts ? SLACK_SEGMENTS * trove__segment_bytes() : 0;
     trove__share_init(&policy->share);
+    trove__worth_init(&policy->worth, options->max_bytes);
     atomic_init(&policy->wanted_room, 0);
     /* Until the callback was asked, as if it refused. */
     atomic_init(&policy->mode, options->overfull == TROVE_OVERFULL_CALLBACK ? TROVE_OVERFULL_ERROR
@@ -166,8 +171,9 @@ static struct trove__queue *choose_entrance(struct trove__policy *policy,
     if (!trove__ghosts_recall(&policy->ghosts, policy->table, hash, &ghost))
         return &policy->small;
     if (ghost.recent)
-        trove__share_learn(&policy->share, ghost.origin == TROVE__GHOST_OF_SMALL,
-                           trove__table_entries_hint(policy->table));
+        trove__share_learn(&policy->share, !trove__leaver_of_main(ghost.kind),
+                           trove__policy_objects(policy));
+    trove__worth_back(&policy->worth, object, ghost.kind);
     all = trove__sum_look(&policy->small.bytes) + trove__sum_look(&policy->main.bytes);
     return trove__policy_bytes(object) > all / LARGE_PART ? &policy->small : &policy->main;
 }

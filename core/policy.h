@@ -14,6 +14,7 @@
 #include "core/share.h"
 #include "core/table.h"
 #include "core/telemetry.h"
+#include "core/worth.h"
 #include <trove/cache.h>
 
 #define TROVE__HINT_MAX 3 /* readers count uses up to here */
@@ -34,6 +35,7 @@ struct trove__policy {
     struct trove__ghosts ghosts; /* its clocks are on a line of their own */
     /* SHARED-HOT */
     struct trove__share share; /* small's */
+    struct trove__worth worth;
     struct trove__queue small, main;
     _Alignas(TROVE__FALSE_SHARING_BYTES)
         atomic_ulong wanted_room; /* in `deferred`, for the object that did not fit last */

@@ -10,11 +10,16 @@
 #include "core/policy.h"
 
 #define TROVE__STATE_QUEUED 1u
-#define TROVE__STATE_DEAD 2u
+#define TROVE__STATE_DEAD 2u /* bits above: object.h, policy_spare.c */
 
 static inline uint64_t trove__policy_bytes(const struct trove_object *object)
 {
     return trove__object_usable(object->algo, object->size);
+}
+
+static inline uint64_t trove__policy_objects(struct trove__policy *policy)
+{
+    return trove__table_entries_hint(policy->table);
 }
 
 static inline void trove__policy_count(struct trove__policy *policy, enum trove__counter which,

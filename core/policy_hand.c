@@ -5,17 +5,17 @@
  */
 #include "core/policy_hand.h"
 #include "core/policy_cells.h"
+#include "core/policy_spare.h"
 #include "core/rcu.h"
 #include <errno.h>
 
 #define DEFERRED_RESERVE 16 /* the last sixteenth of deferred_max */
-#define SMALL_KEEP_HINT 2
 
 /* --- taking out --------------------------------------------------------------------------------------------------- */
 
-/* Takes OBJECT, whose cell the caller holds and took from FROM, out of the table. DEFERRED: its bytes are taken there.
+/* Takes OBJECT, whose cell the caller holds, out of the table, as KIND. DEFERRED: its bytes are taken there.
  * Returns the bytes that are gone by this. */
-static uint64_t take_out(struct trove__policy *policy, const struct trove__queue *from,
+static uint64_t take_out(struct trove__policy *policy, enum trove__leaver kind,
                          struct trove_object *object, bool deferred)
 {
     uint64_t bytes = trove__policy_bytes(object),
@@ -23,9 +23,8 @@ static uint64_t take_out(struct trove__policy *policy, const struct trove__queue
     int r = trove__table_remove(policy->table, object, hash);
 
     if (r == 0) {
-        trove__ghosts_remember(
-            &policy->ghosts, hash,
-            from == &policy->small ? TROVE__GHOST_OF_SMALL : TROVE__GHOST_OF_MAIN, bytes);
+        trove__ghosts_remember(&policy->ghosts, hash, kind, bytes);
+        trove__worth_seen(&policy->worth, object, kind, false, trove__policy_objects(policy));
         trove__policy_count(policy, TROVE__COUNT_EVICTIONS, 1);
         trove__policy_count_gone(policy, bytes);
         if (deferred)
@@ -61,12 +60,12 @@ static bool may_defer(struct trove__policy *policy)
     return true;
 }
 
-/* 0, or -EBUSY: there is no room in `deferred`, OBJECT stays, in FROM. Adds what is gone to *GONE. */
-static int evict(struct trove__policy *policy, struct trove__queue *from,
+/* 0, or -EBUSY: there is no room in `deferred`, OBJECT stays, in FROM. Adds what is gone, as KIND, to *GONE. */
+static int evict(struct trove__policy *policy, struct trove__queue *from, enum trove__leaver kind,
                  struct trove_object *object, struct trove__gone *gone)
 {
     if (trove__budget_defer(policy->budget, trove__policy_bytes(object))) {
-        trove__add_gone(gone, take_out(policy, from, object, true));
+        trove__add_gone(gone, take_out(policy, kind, object, true));
         return 0;
     }
     trove__store_relaxed(&policy->wanted_room,
@@ -74,24 +73,11 @@ static int evict(struct trove__policy *policy, struct trove__queue *from,
     if (trove__policy_enqueue(from, object) == 0)
         return -EBUSY;
     /* No segment to keep it in; it stays live until it is free. */
-    trove__add_gone(gone, take_out(policy, from, object, false));
+    trove__add_gone(gone, take_out(policy, kind, object, false));
     return 0;
 }
 
 /* --- looking ------------------------------------------------------------------------------------------------------ */
-
-/* Should OBJECT, from FROM, go round once more? Lowers its hint. */
-static bool is_spared(struct trove__policy *policy, const struct trove__queue *from,
-                      struct trove_object *object)
-{
-    unsigned char hint =
-        trove__load_relaxed(&object->hint); /* RELAXED: see trove__policy_touch() */
-
-    if (hint < (from == &policy->small ? SMALL_KEEP_HINT : 1))
-        return false;
-    trove__store_relaxed(&object->hint, from == &policy->small ? 0 : hint - 1);
-    return true;
-}
 
 /* For a put that brings COMING bytes. */
 static struct trove__queue *choose_queue(struct trove__policy *policy, uint64_t coming)
@@ -105,11 +91,19 @@ static struct trove__queue *choose_queue(struct trove__policy *policy, uint64_t 
                : &policy->main;
 }
 
+/* As what an object leaves QUEUE that nobody used there. */
+static enum trove__leaver unused_of(const struct trove__policy *policy,
+                                    const struct trove__queue *queue)
+{
+    return queue == &policy->small ? TROVE__LEAVER_NEW : TROVE__LEAVER_IDLE;
+}
+
 int trove__hand_step(struct trove__policy *policy, uint64_t coming, bool may_spare,
                      struct trove__gone *gone)
 {
     struct trove__queue *queue = choose_queue(policy, coming);
     struct trove_object *object;
+    enum trove__leaver kind;
 
     if (!may_defer(policy))
         return -EBUSY;
@@ -124,10 +118,11 @@ int trove__hand_step(struct trove__policy *policy, uint64_t coming, bool may_spa
         trove__policy_give_up_cell(policy, object);
         return 0;
     }
-    if (may_spare && is_spared(policy, queue, object) &&
+    kind = unused_of(policy, queue);
+    if (may_spare && trove__policy_spares(policy, queue, object, &kind) &&
         trove__policy_enqueue(&policy->main, object) == 0)
         return 0;
-    return evict(policy, queue, object, gone);
+    return evict(policy, queue, kind, object, gone);
 }
 
 /* --- sifting ------------------------------------------------------------------------------------------------------ */
@@ -143,7 +138,8 @@ static void sift_some(struct trove__policy *policy, struct trove__queue *queue, 
         if (trove__policy_is_dead(object))
             trove__policy_give_up_cell(policy, object);
         else if (trove__policy_enqueue(queue, object) < 0)
-            (void)take_out(policy, queue, object, false); /* no segment to keep it in */
+            (void)take_out(policy, unused_of(policy, queue), object,
+                           false); /* no segment to keep it in */
     }
 }
 

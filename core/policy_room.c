@@ -216,7 +216,7 @@ static int shrink_slice(struct trove__policy *policy, uint64_t bytes, uint64_t *
 
 static struct trove__gone shrink_queues(struct trove__policy *policy, uint64_t bytes)
 {
-    /* An object is spared at most as often as its hint counts, unless readers use it meanwhile. */
+    /* An object is spared at most as often as its hint counts, and twice besides, unless readers use it meanwhile. */
     uint64_t limit =
         CANDIDATES + trove__table_entries_hint(policy->table) * (TROVE__HINT_MAX + 1) * 2;
     struct trove__gone gone = {0};

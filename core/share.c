@@ -7,7 +7,7 @@
 #define FIRST (TROVE__SHARE_ALL / 10)
 #define LEAST (TROVE__SHARE_ALL / 20)
 #define MOST (TROVE__SHARE_ALL / 20 * 19)
-#define STEP_OBJECTS 8 /* of average size; measured on traces: less learns late, more swings */
+#define STEP_OBJECTS 20 /* of average size; measured on traces: less learns late, more swings */
 
 void trove__share_init(struct trove__share *share)
 {

@@ -591,8 +591,12 @@ bool trove__table_is_empty(struct trove__table *table)
 
 uint64_t trove__table_entries_hint(struct trove__table *table)
 {
-    long count = trove__load_relaxed(&trove__newest_level(table)->count); /* RELAXED: a hint */
+    /* ACQUIRE [E6 head], [E2 publish-level]: pair with switch_head() and publish_level(). */
+    struct trove__level *level = trove__load_acquire(&table->head);
+    long count = 0;
 
+    for (; level != NULL; level = trove__load_acquire(&level->next)) /* [E2 publish-level] */
+        count += trove__load_relaxed(&level->count);                 /* RELAXED: a hint */
     return count > 0 ? (uint64_t)count : 0;
 }
 

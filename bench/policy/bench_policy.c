@@ -3,15 +3,17 @@
  * bench_policy.c - what stays cached: trove's policy beside LRU, CLOCK, SIEVE, S3-FIFO, LFU and Belady's optimum.
  *
  * Question  Of the requests of a trace, how many miss, in objects and in bytes, and how many bytes come again, when the cache
- *           is 0.1 to 20 % of the footprint (the sum of what all objects of the trace take)?
+ *           is 0.1 to 20 % of the footprint (the sum of what all objects of the trace take)? How many of these are commits
+ *           or trees, each a round trip before what it names can be asked for?
  * Fixed     Objects weigh what the allocator gives them, trove's header included, for all policies. The capacity is for objects
  *           alone; the row "trove, all" gives trove that capacity as max_bytes, with table, queues, ghosts and what waits
  *           for a grace period inside.
- * Varied    policy x trace x capacity. Traces: synthetic ones, files in folders (--traces), recorded by record_traces.py.
+ * Varied    policy x trace x capacity. Traces: synthetic ones, or (--held-out) others that no rule was chosen with; files in
+ *           folders (--traces), recorded by record_traces.py.
  * Method    trace_replay.h. Nothing depends on time or chance: one run is enough.
  *
  *   bench_policy [--traces FOLDER]... [--csv COLUMNS] [--only PART-OF-A-NAME] [--percent P[,P]...] [--json FILE] [--quick]
- *                [--trove]
+ *                [--trove] [--held-out]
  */
 #include "trace_replay.h"
 #include <dirent.h>
@@ -37,7 +39,7 @@ static struct {
     double percents[PERCENTS_MAX];
     unsigned percent_count;
     FILE *json;
-    bool quick, trove_only;
+    bool quick, trove_only, held_out;
     struct trace_columns columns;
 } options = {.columns = TRACE_COLUMNS_DEFAULT, .percents = {.1, 1, 5, 10, 20}, .percent_count = 5};
 
@@ -56,16 +58,17 @@ static double byte_miss(const struct replay_result *result)
 static void tell(const struct trace *trace, double percent, const char *name,
                  const struct replay_result *result)
 {
-    printf("  %5.1f  %-10s %8.4f %8.4f %14lu %10lu\n", percent, name, object_miss(result),
-           byte_miss(result), result->refetched_bytes, result->refetched);
+    printf("  %5.1f  %-10s %8.4f %8.4f %14lu %10lu %13lu\n", percent, name, object_miss(result),
+           byte_miss(result), result->refetched_bytes, result->refetched, result->refetched_links);
     fflush(stdout);
     if (options.json == NULL)
         return;
     fprintf(options.json,
             "{\"bench\":\"policy\",\"impl\":\"%s\",\"trace\":\"%s\",\"cache_percent\":%g,"
-            "\"object_miss\":%.6f,\"byte_miss\":%.6f,\"refetched_bytes\":%lu}\n",
+            "\"object_miss\":%.6f,\"byte_miss\":%.6f,\"refetched_bytes\":%lu,"
+            "\"refetched_round_trips\":%lu}\n",
             name, trace->name, percent, object_miss(result), byte_miss(result),
-            result->refetched_bytes);
+            result->refetched_bytes, result->refetched_links);
 }
 
 /* --- the target --------------------------------------------------------------------------------------------------- */
@@ -120,7 +123,7 @@ static void run(const struct trace *trace)
         return;
     printf("\n%s: %zu requests, %u objects, footprint %.1f MB\n", trace->name, trace->request_count,
            trace->object_count, (double)trace->footprint / 1e6);
-    printf("      %%  policy      objects    bytes  fetched again    objects\n");
+    printf("      %%  policy      objects    bytes  fetched again    objects  round trips\n");
     for (unsigned i = 0; i < options.percent_count; i++)
         run_percent(trace, options.percents[i]);
 }
@@ -198,6 +201,8 @@ static bool parse_options(int argc, char **argv)
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--quick") == 0)
             options.quick = true;
+        else if (strcmp(argv[i], "--held-out") == 0)
+            options.held_out = true;
         else if (strcmp(argv[i], "--trove") == 0)
             options.trove_only = true;
         else if (i + 1 == argc || !parse_option(argv[i], argv[i + 1]))
@@ -214,12 +219,18 @@ int main(int argc, char **argv)
 
     if (!parse_options(argc, argv)) {
         fprintf(stderr, "usage: bench_policy [--traces FOLDER]... [--csv COLUMNS] [--only TEXT] "
-                        "[--percent P[,P]...] [--json FILE] [--quick] [--trove]\n");
+                        "[--percent P[,P]...] [--json FILE] [--quick] [--trove] [--held-out]\n");
         return 2;
     }
     for (unsigned i = 0; i < options.folder_count; i++)
         good = run_folder(options.folders[i]) && good;
-    for (unsigned i = 0; trace_synthetic(&trace, i, options.quick ? QUICK_SCALE : SCALE); i++) {
+    for (unsigned i = 0; options.held_out && trace_held_out(&trace, i); i++) {
+        run(&trace);
+        trace_free(&trace);
+    }
+    for (unsigned i = 0;
+         !options.held_out && trace_synthetic(&trace, i, options.quick ? QUICK_SCALE : SCALE);
+         i++) {
         run(&trace);
         trace_free(&trace);
     }

@@ -5,6 +5,7 @@
 #include "support.h"
 #include "trace_replay.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <trove/object.h>
 
@@ -130,6 +131,7 @@ static void references__what_is_counted(void **state)
     assert_int_equal(result.missed_bytes, 2 * 7 + 2);
     assert_int_equal(result.refetched_bytes, 7);
     assert_int_equal(result.refetched, 1);
+    assert_int_equal(result.refetched_links, trace.types[0] != TROVE_BLOB);
     trace_free(&trace);
 }
 
@@ -155,6 +157,39 @@ static void references__trove(void **state)
     }
 }
 
+/* Misses of trove, at most, in thousandths of those of LRU or S3-FIFO, whichever has fewer: a hundredth above what it had when
+ * this was written. Closer than the target, so that each thing that is learnt is missed when it is not. */
+static const struct {
+    const char *trace;
+    uint64_t thousandths;
+} beside_others[] = {
+    {"zipf-0.99", 958},    {"zipf-0.70", 940}, {"zipf-drifting", 885}, {"loop", 930},
+    {"scan-and-hot", 989}, {"bursts", 979},    {"pairs", 1001},
+};
+
+/* Goal: the real cache is better than the better of two known policies, where popularity drifts as well as where it does not,
+ * and in loops a little larger than the cache. */
+static void references__trove_beside_others(void **state)
+{
+    struct trace trace;
+
+    (void)state;
+    for (unsigned which = 0; trace_synthetic(&trace, which, 100000); which++) {
+        uint64_t capacity = trace.footprint / 10, lru, s3fifo;
+        struct replay_result trove;
+
+        assert_in_range(which, 0, sizeof(beside_others) / sizeof(beside_others[0]) - 1);
+        assert_string_equal(trace.name, beside_others[which].trace);
+        lru = replay_reference(&reference_lru, &trace, capacity).misses;
+        s3fifo = replay_reference(&reference_s3fifo, &trace, capacity).misses;
+        assert_int_equal(replay_trove(&trace, capacity, false, &trove), 0);
+        printf("%s: %lu misses, LRU %lu, S3-FIFO %lu\n", trace.name, trove.misses, lru, s3fifo);
+        assert_in_range(trove.misses, 1,
+                        (lru < s3fifo ? lru : s3fifo) * beside_others[which].thousandths / 1000);
+        trace_free(&trace);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +202,7 @@ int main(void)
         cmocka_unit_test(references__none_beats_belady_at_one_size),
         cmocka_unit_test(references__what_is_counted),
         cmocka_unit_test(references__trove),
+        cmocka_unit_test(references__trove_beside_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #ifndef TROVE_BENCH_POLICY_TRACE_H
 #define TROVE_BENCH_POLICY_TRACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,5 +67,7 @@ int trace_load(struct trace *trace, const char *path, const struct trace_columns
 
 /* The WHICHth synthetic trace, about SCALE requests long; false: there are no more. */
 int trace_synthetic(struct trace *trace, unsigned which, size_t scale);
+/* The WHICHth of those with which no rule was chosen; false: there are no more. */
+bool trace_held_out(struct trace *trace, unsigned which);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "trace_replay.h"
 #include <stdlib.h>
+#include <trove/object.h>
 
 void replay_count(struct replay_result *result, const struct trace *trace, size_t n, bool hit,
                   bool *seen)
@@ -18,6 +19,7 @@ void replay_count(struct replay_result *result, const struct trace *trace, size_
         result->missed_bytes += size;
         result->refetched_bytes += seen[object] ? size : 0;
         result->refetched += seen[object];
+        result->refetched_links += seen[object] && trace->types[object] != TROVE_BLOB;
     }
     seen[object] = true;
 }

@@ -12,6 +12,8 @@ struct replay_result {
     uint64_t bytes, missed_bytes;
     uint64_t refetched_bytes; /* missed, and not for the first time */
     uint64_t refetched;       /* the same, counted */
+    uint64_t
+        refetched_links; /* those of them that are no blobs: each a round trip before what it names can be asked for */
 };
 
 struct replay_result replay_reference(const struct reference *reference, const struct trace *trace,

@@ -285,6 +285,55 @@ static void policy__the_share_has_bounds(void **state)
         }
 }
 
+/* --- what was hardly used ------------------------------------------------------------------------------------------ */
+
+#define TURNS 32 /* so many ask, because one of them goes whatever is known */
+
+static unsigned spared_of(struct trove__worth *worth, enum trove__leaver kind, uint64_t bytes)
+{
+    static const union {
+        struct trove_object object;
+        unsigned char bytes[64];
+    } made;
+    unsigned spared = 0;
+
+    for (uint64_t turn = 0; turn < TURNS; turn++)
+        spared += trove__worth_sparing(worth, &made.object, kind, bytes, 1000, turn);
+    return spared;
+}
+
+static void tell(struct trove__worth *worth, enum trove__leaver kind, unsigned seen,
+                 unsigned wanted)
+{
+    static const union {
+        struct trove_object object;
+        unsigned char bytes[64];
+    } made;
+
+    for (unsigned n = 0; n < seen; n++)
+        trove__worth_seen(worth, &made.object, kind, n < wanted, 1000);
+}
+
+/* Goal: what is wanted again more often than idle objects are is spared, but for one in so many; a light object sooner than a
+ * large one; what nobody wants is not, whatever was before. */
+static void policy__what_is_wanted_again_is_spared(void **state)
+{
+    struct trove__worth worth;
+
+    (void)state;
+    trove__worth_init(&worth, 1 << 20);
+    assert_int_equal(spared_of(&worth, TROVE__LEAVER_ONCE, 1000), 0);
+    tell(&worth, TROVE__LEAVER_ONCE, 500, 200);
+    tell(&worth, TROVE__LEAVER_IDLE, 500, 100);
+    assert_int_equal(spared_of(&worth, TROVE__LEAVER_ONCE, 1000), TURNS - 1);
+    assert_int_equal(spared_of(&worth, TROVE__LEAVER_ONCE, 10000), 0);
+    tell(&worth, TROVE__LEAVER_CREDIT, 500, 50);
+    assert_int_equal(spared_of(&worth, TROVE__LEAVER_CREDIT, 1000), 0);
+    assert_int_equal(spared_of(&worth, TROVE__LEAVER_CREDIT, 100), TURNS - 1);
+    tell(&worth, TROVE__LEAVER_ONCE, 20000, 0);
+    assert_int_equal(spared_of(&worth, TROVE__LEAVER_ONCE, 1000), 0);
+}
+
 /* --- ERROR, GROW, CALLBACK ---------------------------------------------------------------------------------------- */
 
 /* Puts objects 0, 1 and so on; returns how many there was room for. */
@@ -460,6 +509,7 @@ int main(void)
         cmocka_unit_test(policy__a_scan_of_all_sizes_leaves_the_hot_set),
         cmocka_unit_test(policy__small_grows_for_what_comes_back),
         cmocka_unit_test(policy__the_share_has_bounds),
+        cmocka_unit_test(policy__what_is_wanted_again_is_spared),
         cmocka_unit_test(policy__error_leaves_all_as_it_was),
         cmocka_unit_test(policy__grow_goes_on_and_tells),
         cmocka_unit_test(policy__callback_decides),
