@@ -39,6 +39,7 @@ atomic_uint trove__fence_word;
 
 static void reader_exit(void *reader)
 {
+    self = NULL; /* later destructors of this thread take another */
     /* RELEASE [E3 record]: the next owner acquires it in reader_take(). */
     trove__store_release(&((struct reader *)reader)->taken, 0);
 }

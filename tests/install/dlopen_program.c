@@ -7,31 +7,13 @@
  */
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <trove/trove.h>
+
+#define PROGRAM "dlopen_program"
+#include "host.h"
 
 #define ROUNDS 20
 #define LEAVES_OPEN(round) ((round) % 5 == 4)
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "dlopen_program: %s\n", what);
-    exit(1);
-}
-
-static void *symbol(void *library, const char *name)
-{
-    void *found = dlsym(library, name);
-
-    if (found == NULL)
-        fail(dlerror());
-    return found;
-}
-
-/* The functions under the names they have in the headers. */
-#define LOAD(library, name) __typeof__(name) *name##_ = (__typeof__(name) *)symbol(library, #name)
 
 struct round {
     void *library;
@@ -97,9 +79,7 @@ int main(int argc, char **argv)
         struct round round = {.argv = argv, .leave_open = LEAVES_OPEN(i)};
         pthread_t other;
 
-        round.library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
-        if (round.library == NULL)
-            fail(dlerror());
+        round.library = load(argv[1]);
         pthread_barrier_init(&round.used, NULL, 2);
         pthread_barrier_init(&round.unloaded, NULL, 2);
         if (pthread_create(&other, NULL, thread, &round) != 0)

@@ -7,35 +7,18 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <trove/cache.h>
 #include <unistd.h>
 #include <urcu/urcu-bp.h>
+
+#define PROGRAM "urcu_host"
+#include "host.h"
 
 #define FORKS 50
 
 static struct trove *cache;
 static _Atomic(int *) published; /* the host's own: replaced, and freed after a grace period */
 static atomic_uint is_over, turns;
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "urcu_host: %s\n", what);
-    exit(1);
-}
-
-/* Good enough for data that no stranger chose. */
-static int object_id(void *context, enum trove_type type, const void *data, size_t size,
-                     struct trove_oid *ret_id)
-{
-    (void)context, (void)type;
-    memset(ret_id, 0, sizeof(*ret_id));
-    memcpy(ret_id->bytes, data, size < 20 ? size : 20);
-    return 0;
-}
 
 /* --- what the host does with liburcu-bp ---------------------------------------------------------------------------- */
 

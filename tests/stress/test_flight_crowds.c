@@ -2,18 +2,32 @@
 /*
  * test_flight_crowds.c - crowds of threads at one id, and crowds of ids.
  *
- * property                                                          shown by
+ * What is asked of flights, and where it is shown, in all tests of them:
+ *
+ * a source that hangs                                               test_gather.c beside_a_hanging_request; flight_stress, mood 5
+ *   fails                                                           test_flight.c a_failure_*, objects_before_an_error_stay;
+ *                                                                     flight_stress__failures_are_forgotten
+ *   answers late                                                    test_flight.c leader_times_out; test_gather.c while_the_first_is_held
+ *   answers with other objects                                      test_flight.c only_others; flight_stress, mood 3
+ *   answers twice                                                   test_flight.c answers_twice_and_with_others
+ *   re-enters                                                       test_cycle.c; flight_stress__source_asks_back
+ *   is cancelled                                                    test_flight.c cancel; test_abandoned.c; flight_stress__abandoned
+ *   says nothing, or forgets some                                   test_flight.c return_without_done; flight_stress, moods 1 and 4
+ * deadlines from 0 to infinite                                      test_flight.c past_deadline, leader_times_out; flight_stress,
+ *                                                                     choose_until(): passed, up to 0.2 ms, none, a token
+ * replace in the middle                                             test_replace.c flight_*; flight_stress__replaced
+ * shutdown and close in the middle                                  test_shutdown.c; flight_stress__shutdown; perturbed/test_overlap.c
+ * no wake-up is lost                                                flight_stress__no_lost_wake_up, perturbed/test_wake.c, the
+ *                                                                     model tests/model/flight.pml; all of flight_stress in a loop
+ *                                                                     for hours, also perturbed
+ * one request for a storm of 1,000                                  test_flight.c storm, storm_of_streams
+ *
+ * and here                                                          shown by
  * a storm on one id holds up no other id while it waits             flight_crowds__storm: object 2
  * the thread that parses wakes only a few of the storm, so what     flight_crowds__storm: object 3, and the wake-ups that
  *   comes behind in the pack is not delayed by it                     the parsing thread asked the kernel for
  * memory for flights does not grow with the number of misses        flight_crowds__distinct_misses
  * a flight is forgotten once it is answered                         both: no flight is left
- * beside these: what hangs, fails, is late, forgets, repeats,       tests/stress/test_flight_stress.c
- *   re-enters or is cancelled, deadlines from none to passed
- * each of those alone; a storm is one request                       tests/unit/test_flight.c, test_cycle.c
- * shutdown and close in the middle                                  tests/unit/test_shutdown.c, test_flight_stress.c
- * no wake-up is lost                                                tests/stress/perturbed/test_wake.c, test_flight_stress.c,
- *                                                                     the model tests/model/flight.pml
  */
 #include "core/flight.h"
 #include "core/unit.h"
@@ -213,7 +227,7 @@ static void flight_crowds__storm(void **state)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MISSES 16384
 #else
-#define MISSES 131072
+#define MISSES 131072 /* a million with TROVE_LONG */
 #endif
 
 struct misses {

@@ -3,6 +3,8 @@
  * test_flight_stress.c - more threads than cores resolve, stream, fetch, cancel, run into deadlines and shut down, over a
  * source that fails, forgets, refuses, repeats and asks back; every answer is checked, and in the end nothing is left.
  *
+ * Which property is shown by which test: test_flight_crowds.c.
+ *
  * A wake-up that is lost shows as a test that does not end, an answer too many as a wrong count, a reference too few or
  * too many as flights or pins that are left, or as a report of the sanitizer.
  */
@@ -384,7 +386,7 @@ static void flight_stress__source_asks_back(void **state)
 /* Goal: the same when requests that everybody has left are cancelled: whoever comes at that moment is answered. */
 static void flight_stress__abandoned(void **state)
 {
-    struct run run = {.rounds = ROUNDS / 2, .uncached = true, .abandons = true};
+    struct run run = {.rounds = ROUNDS / 4, .uncached = true, .abandons = true};
 
     (void)state;
     run_with(&run, 65536, 2);
@@ -393,7 +395,7 @@ static void flight_stress__abandoned(void **state)
 /* Goal: the same beside replacements: flights of before are answered, those of after are others. */
 static void flight_stress__replaced(void **state)
 {
-    struct run run = {.rounds = ROUNDS / 2, .replaces = true};
+    struct run run = {.rounds = ROUNDS / 4, .replaces = true};
 
     (void)state;
     run_with(&run, 65536, 2);

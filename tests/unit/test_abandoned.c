@@ -242,7 +242,7 @@ static void abandoned__by_a_deadline(void **state)
     latch_open(&may_return);
     assert_int_equal(trove_resolve(cache, &id, TROVE_BLOB, &soon, &result, NULL), -ETIMEDOUT);
     wait_for_flights(cache, 0); /* hangs where nobody cancels, unless it was never sent */
-    source.script = NULL;
+    latch_open(&source.go);
     resolve(2);
     end();
 }

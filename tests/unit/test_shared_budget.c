@@ -51,6 +51,26 @@ static int put(struct trove *cache, unsigned n)
     return trove_put(cache, TROVE_BLOB, data, sizeof(data), NULL, NULL);
 }
 
+/* What is in the way is not yet free: how far the reclaimer's thread is, is the machine's affair. */
+static void put_in_time(struct trove *cache, unsigned n)
+{
+    while (put(cache, n) != 0)
+        assert_int_equal(trove__reclaim_await(&cache->reclaim, NULL), 0);
+}
+
+/* Whether N finds no room, though all that was let go of is free. */
+static bool is_refused(struct trove *cache, unsigned n)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        int r = put(cache, n);
+
+        if (r != -ECACHE_OVERFULL)
+            return false;
+        assert_int_equal(trove__reclaim_await(&cache->reclaim, NULL), 0);
+    }
+    return true;
+}
+
 static uint64_t used(struct trove *cache)
 {
     struct trove_stats stats;
@@ -76,8 +96,7 @@ static void budget__a_put_evicts_from_the_largest(void **state)
     for (unsigned i = 0; i < 2; i++)
         caches[i] = open_with(budget, 8 * MIB, TROVE_OVERFULL_EVICT);
     for (unsigned n = 0; n < PUTS; n++)
-        while (put(caches[0], n) != 0)
-            assert_int_equal(trove__reclaim_await(&caches[0]->reclaim, NULL), 0);
+        put_in_time(caches[0], n);
     before = used(caches[0]);
     assert_true(before > 5 * MIB);
     for (unsigned n = 0; n < PUTS; n++) {
@@ -107,7 +126,7 @@ static void budget__ones_own_bound_holds_too(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 20000; n++)
-        assert_int_equal(put(caches[0], n), 0);
+        put_in_time(caches[0], n);
     trove_stats(caches[0], &stats);
     before = stats.evictions; /* for a place in a full window of the table, at most */
     for (unsigned n = 0; n < PUTS; n++) {
@@ -130,7 +149,7 @@ static void budget__one_that_refuses(void **state)
     unsigned n = 0;
 
     (void)state;
-    while (put(caches[0], n) == 0)
+    while (!is_refused(caches[0], n))
         n++;
     assert_true(n > 1000);
     assert_int_equal(put(caches[0], n), -ECACHE_OVERFULL);
@@ -217,7 +236,7 @@ static void shrink__under_each_policy(void **state)
         uint64_t gone;
 
         for (unsigned n = 0; n < 20000; n++)
-            assert_int_equal(put(cache, n), 0);
+            put_in_time(cache, n);
         trove_stats(cache, &before);
         assert_int_equal(trove_shrink(cache, 0), 0);
         gone = trove_shrink(cache, 200000);
