@@ -8,12 +8,13 @@
  *            I2 `next_dispatch` and `undelivered` belong to whoever holds the flight here.
  * ROLES      fetch threads, shutdown: dispatch. The dispatcher: the rest.
  * EDGES      E1 handover  hand_over() release -> detach() acquire   the flight and its undelivered nodes
- *            E2 stop      dispatch_stop() seq_cst -> dispatcher_main() seq_cst
- *            E3 failed    ensure() seq_cst -> hand_over() seq_cst   a store-load pair: either who could not start a thread finds
- *                         what others pushed meanwhile, or they find that there is none
+ *            E2 work      dispatch_stop(), hand_over() release -> dispatcher_main() acquire   `stop`, and what was pushed: who
+ *                         saw the new count and neither of the two would sleep for ever
+ *            E3 failed    ensure() release -> hand_over() acquire   by two exchanges of `stack`: either who could not start a
+ *                         thread finds what others pushed meanwhile, or they find that there is none
  * PROGRESS   dispatch() never waits. Without memory or a thread for a dispatcher it does all the waking itself.
  * LIMITS     The order among waiters is the kernel's.
- * TESTS      tests/unit/test_flight.c (storms), tests/stress/test_flight_stress.c
+ * TESTS      tests/unit/test_flight.c (storms), tests/stress/test_flight_stress.c, tests/explore/test_explore_unit.c (each edge)
  */
 #include "core/dispatch.h"
 #include "core/flight.h"
@@ -21,7 +22,9 @@
 #include "core/stream.h"
 #include "core/unit.h"
 
-#define WAKE_FEW 4
+#ifndef TROVE__WAKE_FEW /* a test may have fewer */
+#define TROVE__WAKE_FEW 4
+#endif
 #define DELIVER_FEW 16
 #define WAKE_SLICE 16
 #define DELIVER_SLICE 64
@@ -39,8 +42,8 @@ static bool serve(struct trove__unit *unit, struct trove__flight *flight, int th
 
 static struct trove__flight *detach(struct trove__dispatch *dispatch)
 {
-    /* SEQ_CST [E1 handover] [E3 failed]: pairs with hand_over(). */
-    return trove__exchange_seq_cst(&dispatch->stack, NULL);
+    /* ACQ_REL [E1 handover] [E3 failed]: pairs with hand_over(). */
+    return trove__exchange_acq_rel(&dispatch->stack, NULL);
 }
 
 /* Serves one slice to each flight of LIST; returns those that have more. */
@@ -81,14 +84,15 @@ static void *dispatcher_main(void *argument)
 
     (void)trove__unit_thread_enter(unit); /* waiters are answered also once it is closed */
     for (;;) {
-        seen = trove__load_seq_cst(&dispatch->work);
+        /* ACQUIRE [E2 work]: before the look at what it counts. Pairs with trove__dispatch_stop() and hand_over(). */
+        seen = trove__load_acquire(&dispatch->work);
         list = join_lists(list, detach(dispatch));
         if (list != NULL) {
             list = serve_round(unit, list);
             continue;
         }
-        /* SEQ_CST [E2 stop]: pairs with trove__dispatch_stop(). */
-        if (trove__load_seq_cst(&dispatch->stop) != 0)
+        /* RELAXED: `work` was counted up after it. */
+        if (trove__load_relaxed(&dispatch->stop) != 0)
             break;
         trove__futex_wait(&dispatch->work, seen, TROVE_NO_DEADLINE);
     }
@@ -102,15 +106,15 @@ static bool ensure(struct trove__unit *unit)
     struct trove__dispatch *dispatch = &unit->dispatch;
     unsigned running = 0;
 
-    if (trove__load_seq_cst(&dispatch->stop) != 0) /* [E2 stop] */
+    /* RELAXED: at worst a thread that ends at once, and whoever ends the unit drains. */
+    if (trove__load_relaxed(&dispatch->stop) != 0)
         return false;
     /* RELAXED: whoever changes it starts the thread; a thread that is not there yet finds the flight all the same. */
     if (!trove__cas_relaxed(&dispatch->running, &running, 1))
         return true;
     if (trove__unit_start_thread(unit, dispatcher_main) == 0)
         return true;
-    /* SEQ_CST [E3 failed]: pairs with hand_over(). */
-    trove__store_seq_cst(&dispatch->running, 0);
+    trove__store_relaxed(&dispatch->running, 0); /* RELAXED: goes with the exchange [E3 failed] */
     trove__dispatch_drain(unit);
     return false;
 }
@@ -126,19 +130,21 @@ static void hand_over(struct trove__unit *unit, struct trove__flight *flight)
     top = trove__load_relaxed(&dispatch->stack);
     do {
         flight->next_dispatch = top;
-        /* SEQ_CST [E1 handover] [E3 failed]: hands over the flight. Pairs with detach(). */
-    } while (!trove__cas_seq_cst(&dispatch->stack, &top, flight));
-    trove__add_seq_cst(&dispatch->work, 1);
+        /* ACQ_REL [E1 handover] [E3 failed]: hands over the flight. Pairs with detach(). */
+    } while (!trove__cas_acq_rel(&dispatch->stack, &top, flight));
+    /* RELEASE [E2 work]: pairs with dispatcher_main(). */
+    trove__add_acq_rel(&dispatch->work, 1);
     trove__futex_wake(&dispatch->work, 1);
-    /* SEQ_CST [E3 failed]: the thread that was to come did not. Pairs with ensure(). */
-    if (trove__load_seq_cst(&dispatch->running) == 0)
+    /* RELAXED: the thread that was to come did not, says who took what was there before [E3 failed]. */
+    if (trove__load_relaxed(&dispatch->running) == 0)
         trove__dispatch_drain(unit);
 }
 
 void trove__dispatch(struct trove__unit *unit, struct trove__flight *flight, bool has_sleepers,
                      struct trove__stream_node *nodes)
 {
-    bool more = has_sleepers && trove__futex_wake(&flight->word, WAKE_FEW) == WAKE_FEW;
+    bool more =
+        has_sleepers && trove__futex_wake(&flight->word, TROVE__WAKE_FEW) == TROVE__WAKE_FEW;
 
     if (nodes != NULL)
         nodes = trove__stream_deliver(unit, nodes, DELIVER_FEW);
@@ -155,9 +161,9 @@ void trove__dispatch(struct trove__unit *unit, struct trove__flight *flight, boo
 
 void trove__dispatch_stop(struct trove__unit *unit)
 {
-    /* SEQ_CST [E2 stop]: pairs with dispatcher_main(). */
-    trove__store_seq_cst(&unit->dispatch.stop, 1);
-    trove__add_seq_cst(&unit->dispatch.work, 1);
+    trove__store_relaxed(&unit->dispatch.stop, 1); /* RELAXED: goes with the count */
+    /* RELEASE [E2 work]: pairs with dispatcher_main(). */
+    trove__add_acq_rel(&unit->dispatch.work, 1);
     trove__futex_wake(&unit->dispatch.work, INT_MAX);
 }
 

@@ -23,13 +23,16 @@
  *                         did, or who used a unit
  *            E5 discarded trove__flights_discarded() release -> await_discarded() acquire  what was discarded is retired
  *            E6 unit      trove__unit_get() release -> trove__era_get(), unit_of() acquire   a complete unit
+ *            E7 closed    trove__flights_shutdown() seq_cst -> trove__unit_get() seq_cst   a store-load pair: `closed`, fence, eras
+ *                         and units; era and unit, fence, `closed`
  * PROGRESS   replace is lock-free until the new era is in force, but for the allocator and for waiting, within its deadline,
  *            until what was replaced before is discarded. The lock is taken by who ends a unit, discards, or closes; a replace
  *            that fails tries to.
  * LIMITS     A source that hangs, and that somebody waits for without a deadline, keeps its unit and its threads until the
  *            cache is closed.
  * TESTS      tests/unit/test_replace.c, tests/unit/test_shutdown.c, tests/unit/test_fork.c, tests/stress/test_replace_stress.c,
- *            tests/stepped/test_stopped_replace.c, tests/stepped/test_stopped_fork.c, tests/stress/test_linear.c
+ *            tests/stepped/test_stopped_replace.c, tests/stepped/test_stopped_fork.c, tests/stress/test_linear.c,
+ *            tests/explore/test_explore_unit.c (each edge)
  */
 #include "core/era.h"
 #include "core/futex.h"
@@ -193,8 +196,7 @@ static struct trove__unit *unit_of(struct trove__era *era)
     struct trove__unit *unit;
 
     pthread_mutex_lock(&era->flights->lock);
-    /* SEQ_CST [E6 unit]: after `closed` was set; pairs with trove__unit_get(). */
-    unit = trove__load_seq_cst(&era->unit);
+    unit = trove__load_acquire(&era->unit); /* [E6 unit]: pairs with trove__unit_get() */
     if (!is_own(unit) || !try_ref(&unit->references))
         unit = NULL;
     pthread_mutex_unlock(&era->flights->lock);
@@ -307,8 +309,9 @@ void trove__flights_shutdown(struct trove__flights *flights)
 {
     struct trove__era *era = NULL;
 
-    /* SEQ_CST [E6 unit]: before the look at units. Pairs with trove__unit_get(). */
-    trove__store_seq_cst(&flights->closed, 1);
+    trove__store_relaxed(&flights->closed, 1); /* RELAXED: ordered by the fence */
+    /* SEQ_CST [E7 closed]: before the look at eras and units. Pairs with trove__unit_get(). */
+    trove__fence_seq_cst();
     while ((era = next_era(flights, era)) != NULL) {
         struct trove__unit *unit = unit_of(era);
 

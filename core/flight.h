@@ -104,6 +104,8 @@ int trove__flight_pool_take(struct trove__flight_pool *pool, struct trove__fligh
 void trove__flight_pool_give(struct trove__flight_pool *pool, struct trove__flight *flight);
 /* INDEX was handed out once, so its memory is there until deinit. */
 struct trove__flight *trove__flight_pool_at(struct trove__flight_pool *pool, uint32_t index);
+/* The highest index that was handed out, by those that the caller is ordered after, and perhaps others. */
+uint32_t trove__flight_pool_used(struct trove__flight_pool *pool);
 
 /* For those who wait for a free flight, between watch and unwatch. watch: false when one is free already; else
  * *RET_WATCH changes when one may be. */

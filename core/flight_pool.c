@@ -14,6 +14,7 @@
  *            E2 make-chunk   make_chunk() release -> trove__flight_pool_at() acquire   a zeroed chunk
  *            E3 space        pool_give() seq_cst -> trove__flight_pool_watch() seq_cst   a store-load pair: either the giver sees
  *                            the waiter, or the waiter sees what was given
+ *            E4 used         take_fresh() release -> trove__flight_pool_used() acquire   the chunks of all places in use
  * PROGRESS   take, give, at are lock-free but for the allocator; watch wait-free.
  * TESTS      tests/stress/test_flight_stress.c
  */
@@ -70,8 +71,8 @@ static int make_chunk(struct trove__flight_pool *pool, uint32_t place)
     size_t bytes = TROVE__POOL_CHUNK * sizeof(struct trove__flight);
     struct trove__flight *chunk, *expected = NULL;
 
-    /* RELAXED: only asks whether there is one; trove__flight_pool_at() acquires it. */
-    if (trove__load_relaxed(slot) != NULL)
+    /* ACQUIRE [E2 make-chunk]: who counts `used` up hands over the chunk with it, whoever made it. */
+    if (trove__load_acquire(slot) != NULL)
         return 0;
     chunk = trove__sized_alloc(bytes, TROVE__LINE_BYTES);
     if (chunk == NULL)
@@ -98,10 +99,16 @@ static int take_fresh(struct trove__flight_pool *pool, struct trove__flight **re
         r = make_chunk(pool, used);
         if (r < 0)
             return r;
-        /* RELAXED: the index alone is handed out; its chunk has its own edge. */
-    } while (!trove__cas_relaxed(&pool->used, &used, used + 1));
+        /* RELEASE [E4 used]: the chunk. Pairs with trove__flight_pool_used(). */
+    } while (!trove__cas_release(&pool->used, &used, used + 1));
     *ret_flight = trove__flight_pool_at(pool, used + 1);
     return 0;
+}
+
+uint32_t trove__flight_pool_used(struct trove__flight_pool *pool)
+{
+    /* ACQUIRE [E4 used]: pairs with take_fresh(). */
+    return trove__load_acquire(&pool->used);
 }
 
 int trove__flight_pool_take(struct trove__flight_pool *pool, struct trove__flight **ret_flight)

@@ -180,9 +180,8 @@ bool trove__flight_insert(struct trove__unit *unit, struct trove__flight *flight
         own = trove__load_relaxed(&flight->next); /* RELAXED: nobody changes it now */
         /* RELEASE [E3 new-key]: as the key, for who is led here by a stale link, and would go on along the new one. */
         trove__store_release(&flight->next, link_after(own, place.word & INDEX_MASK));
-        /* SEQ_CST [E1 link]: hands over the flight. Pairs with walk(). Sequentially consistent for the leader, who then
-         * looks into the cache and at `closed`. */
-        if (trove__cas_seq_cst(place.link, &place.word, link_after(place.word, flight->index)))
+        /* RELEASE [E1 link]: hands over the flight. Pairs with walk(). */
+        if (trove__cas_release(place.link, &place.word, link_after(place.word, flight->index)))
             return true;
     }
 }

@@ -3,15 +3,20 @@
  * unit.c - the life of an era's flights: made at the first miss, shut, freed; made anew in a child of fork().
  *
  * INVARIANTS I1 a call works with the one unit that it loaded. I2 `closed` is set before the token is cancelled and before
- *            the flights are swept; a caller adds or joins a flight before it looks at `closed`. So each flight is swept, or
- *            its caller leaves by itself. I3 `users` counts who uses a stream or a fetch; `orphaned` is set when it is 0 after
+ *            the flights are swept; a caller adds or joins a flight before it looks at `closed`, a full fence between the two
+ *            on both sides. So each flight is swept, or its caller leaves by itself. Without the fences C11 lets both miss the
+ *            other: `used` and `references`, by which a sweep finds flights, are changed with release or less, and so is the
+ *            link that makes a flight known to who joins. (On x86 and ARMv8 the one seq_cst exchange between would do.)
+ *            Both are far from any hit. I3 `users` counts who uses a stream or a fetch; `orphaned` is set when it is 0 after
  *            the shutdown and no thread of the cache's runs, and once it was 0 with `orphaned` set nobody calls the source or
  *            the cache any more. I4 the unit is freed with its last reference: those of its threads and one of all holders
  *            together, which the last of them gives back once it has closed the unit. I5 a unit of which `orphaned` is not
  *            set ends while the cache is there: who ends it is counted in `hands` (era.h).
  * ROLES      callers: get, ref, unref. era.c: close, orphan. helper threads: enter, leave.
  * EDGES      E1 unit     unit_get() release -> unit_get() acquire   a complete unit
- *            E2 closed   unit_close() seq_cst -> unit_is_closed() seq_cst   store-load pair with adding a flight
+ *            E2 closed   unit_close() seq_cst -> unit_is_closed() seq_cst   store-load pair with adding or joining a flight, with
+ *                        going to sleep, and with unit_leave(): `closed`, fence, sweep; add, fence, `closed`. (Likewise a
+ *                        shutdown and add_unit(): era.c, E7)
  *            E3 free     unit_let_go() release -> the last unit_let_go() acquire   all uses before the free
  *            E5 orphaned unit_orphan() seq_cst -> unit_enter() seq_cst   store-load pair: `orphaned` then `users`, here; `users`
  *                        then `orphaned`, there
@@ -19,7 +24,7 @@
  * PROGRESS   get is lock-free but for the allocator.
  * LIMITS     In a child of fork() the parent's unit stays as it was, a few hundred KB that nobody frees.
  * TESTS      tests/unit/test_shutdown.c, tests/unit/test_replace.c, tests/unit/test_fork.c,
- *            tests/stress/perturbed/test_overlap.c (I3)
+ *            tests/stress/perturbed/test_overlap.c (I3), tests/explore/test_explore_unit.c (I2, each edge)
  */
 #include "core/unit.h"
 #include "core/era.h"
@@ -145,8 +150,9 @@ void trove__unit_unref(struct trove__unit *unit)
 
 bool trove__unit_is_closed(struct trove__unit *unit)
 {
-    /* SEQ_CST [E2 closed]: pairs with trove__unit_close(). */
-    return trove__load_seq_cst(&unit->closed) != 0;
+    /* SEQ_CST [E2 closed]: after what the caller added, joined or left. Pairs with trove__unit_close(). */
+    trove__fence_seq_cst();
+    return trove__load_relaxed(&unit->closed) != 0; /* RELAXED: hands nothing over */
 }
 
 bool trove__unit_is_foreign(const struct trove__unit *unit)
@@ -189,8 +195,8 @@ void trove__unit_count_answer(struct trove__unit *unit, const struct trove_resul
 static void sweep(struct trove__unit *unit)
 {
     struct trove__failure *failure = trove__failure_create(-ECANCELED, "the cache is shut down");
-    /* SEQ_CST [E2 closed]: after `closed` was set; a flight made later finds it set. */
-    uint32_t used = trove__load_seq_cst(&unit->pool.used);
+    /* All flights whose callers do not find `closed` set [E2 closed]. */
+    uint32_t used = trove__flight_pool_used(&unit->pool);
 
     for (uint32_t index = 1; index <= used; index++) {
         struct trove__flight *flight = trove__flight_pool_at(&unit->pool, index);
@@ -204,8 +210,9 @@ static void sweep(struct trove__unit *unit)
 
 void trove__unit_close(struct trove__unit *unit)
 {
-    /* SEQ_CST [E2 closed]: pairs with trove__unit_is_closed() in those who added a flight before. */
-    trove__store_seq_cst(&unit->closed, 1);
+    trove__store_relaxed(&unit->closed, 1); /* RELAXED: ordered by the fence */
+    /* SEQ_CST [E2 closed]: before the sweep. Pairs with trove__unit_is_closed() in those who added a flight before. */
+    trove__fence_seq_cst();
     trove_cancel(unit->token);
     trove__gather_wake_all(unit);
     sweep(unit);
@@ -274,8 +281,8 @@ bool trove__unit_enter(struct trove__unit *unit)
 
 void trove__unit_leave(struct trove__unit *unit)
 {
-    /* SEQ_CST [E2 closed]: what the user did goes with it; nobody waits for users before `closed` is set. Pairs with wait_for() of era.c. */
-    trove__sub_seq_cst(&unit->users, 1);
+    /* RELEASE [E4 hands]: pairs with wait_for() of era.c. Nobody waits for users before `closed` is set. */
+    trove__sub_release(&unit->users, 1);
     if (trove__unit_is_closed(unit))
         trove__futex_wake(&unit->users, INT_MAX);
 }
@@ -293,15 +300,15 @@ static int add_unit(struct trove__era *era, struct trove__unit **ret_unit)
     r = unit_create(era, &fresh);
     if (r < 0)
         return r;
-    /* SEQ_CST [E1 unit] [E2 closed]: hands over the new unit; before the look at `closed`. Pairs with trove__era_get() and
-     * trove__flights_shutdown(). */
-    if (!trove__cas_seq_cst(&era->unit, &seen, fresh)) {
+    /* RELEASE [E1 unit]: hands over the new unit. Pairs with trove__era_get(). */
+    if (!trove__cas_release(&era->unit, &seen, fresh)) {
         trove__era_unref(era);
         discard(fresh);
         return 1;
     }
-    /* SEQ_CST [E2 closed]: a shutdown that found no unit. */
-    if (trove__load_seq_cst(&era->flights->closed) != 0)
+    /* SEQ_CST [E7 closed]: a shutdown that found no unit, or not this era. Pairs with trove__flights_shutdown(). */
+    trove__fence_seq_cst();
+    if (trove__load_relaxed(&era->flights->closed) != 0) /* RELAXED: hands nothing over */
         trove__unit_close(fresh);
     *ret_unit = fresh;
     return 0;

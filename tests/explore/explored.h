@@ -163,6 +163,12 @@ int explored_unlock(const void *mutex);
 /* Small enough that a case comes to the end of one. */
 #define TROVE__SEGMENT_CELLS 2
 #define TROVE__POOL_CHUNK 2
+
+/* For cases that want it otherwise: how many sleepers are woken without a dispatcher, and whether no thread can be made. Set back
+ * before each run. */
+extern int explored_wake_few;
+extern bool explored_no_threads;
+#define TROVE__WAKE_FEW explored_wake_few
 #define clock_gettime(clock, now) ((void)(clock), explored_clock(now))
 
 #endif

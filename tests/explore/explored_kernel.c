@@ -33,6 +33,9 @@ static struct mutex {
 } mutexes[MUTEXES];
 static unsigned mutex_count;
 
+int explored_wake_few;
+bool explored_no_threads;
+
 static struct clock begun; /* what happened before the grace periods so far began */
 static bool skips_grace;
 
@@ -40,6 +43,8 @@ void explored_kernel_begin(void)
 {
     memset(&begun, 0, sizeof(begun));
     mutex_count = 0;
+    explored_wake_few = 4;
+    explored_no_threads = false;
 }
 
 void explorer_skip_grace_periods(bool skip)
@@ -312,6 +317,8 @@ int explored_unlock(const void *word)
 int explored_create(unsigned long *ret_thread, void *(*start)(void *context), void *context)
 {
     schedule_point(PLACE_SECTIONS, false);
+    if (explored_no_threads)
+        return EAGAIN;
     tick();
     *ret_thread = start_helper(start, context);
     return 0;

@@ -174,6 +174,25 @@ static void read_given(const char *text)
 
 /* --- who goes next ------------------------------------------------------------------------------------------------ */
 
+static bool is_asleep(unsigned thread)
+{
+    return run.threads[thread].state == ASLEEP;
+}
+
+/* Of sleepers whose deadlines may come, whose last came longest ago comes first: of two who poll, each gets on. */
+static void sort_late(unsigned *threads, unsigned count)
+{
+    for (unsigned i = 1; i < count; i++)
+        for (unsigned k = i; k > 0 && is_asleep(threads[k - 1]) && is_asleep(threads[k]) &&
+                             run.threads[threads[k]].late_at < run.threads[threads[k - 1]].late_at;
+             k--) {
+            unsigned before = threads[k - 1];
+
+            threads[k - 1] = threads[k];
+            threads[k] = before;
+        }
+}
+
 /* The threads that could go on, in RET; among them sleepers whose deadline may come now, the current one too: as preemptions
  * while others could go on, so that it cannot come for ever. */
 static unsigned others(unsigned *ret)
@@ -190,16 +209,12 @@ static unsigned others(unsigned *ret)
             if (pass == 0 ? ready : late)
                 ret[count++] = i;
         }
+    sort_late(ret, count);
     /* Who yielded after a late load has nothing to wait for: a store is seen at last. */
     for (unsigned i = 1; i < THREADS && count == 0; i++)
         if (run.threads[i].state == READY && run.threads[i].stores_before > run.stores)
             ret[count++] = i;
     return count;
-}
-
-static bool is_asleep(unsigned thread)
-{
-    return run.threads[thread].state == ASLEEP;
 }
 
 static void go_on_with(unsigned next)
@@ -212,6 +227,7 @@ static void go_on_with(unsigned next)
     if (thread->state == ASLEEP) {
         thread->state = READY;
         thread->timed_out = true;
+        thread->late_at = run.step;
     }
     if (before == next)
         return;

@@ -2,14 +2,14 @@
 /*
  * test_explore_cache.c - a whole cache with a source, a fetch thread and its handles, in many interleavings of small cases: one
  * request for what several ask for, answers that reach whoever waits, and no use of what was closed. The runs are long, so
- * most searches are cut off; edges that hand memory over need few. Mutants of unit.c, life.c, gather*.c, stream*.c, resolving.c,
- * ready.c, fetch_op.c, request.c and sink.c.
+ * most searches are cut off; edges that hand memory over need few. Mutants of life.c, gather*.c, stream*.c, resolving.c, ready.c,
+ * fetch_op.c, request.c and sink.c.
  */
-#include "core/cache_struct.h"
 #include "core/gather_internal.h"
 #include "core/rcu.h"
 #include "core/unit.h"
 #include "edges.h"
+#include "small_cache.h"
 #include "support.h"
 #include <errno.h>
 #include <stdio.h>
@@ -28,25 +28,6 @@ struct play {
     unsigned told;  /* callbacks */
     int results[EXPLORER_THREADS];
 };
-
-static int id_of_bytes(void *context, enum trove_type type, const void *data, size_t size,
-                       struct trove_oid *ret_id)
-{
-    (void)context, (void)type, (void)size;
-    memset(ret_id, 0, sizeof(*ret_id));
-    ret_id->bytes[0] = *(const unsigned char *)data;
-    return 0;
-}
-
-static const struct trove_hash hash = {.algo = TROVE_SHA1, .object_id = id_of_bytes};
-
-static struct trove_want want_of(unsigned n)
-{
-    struct trove_want want = {.type = TROVE_BLOB};
-
-    want.id.bytes[0] = (unsigned char)n;
-    return want;
-}
 
 /* Gives what is wanted, but number 9; refuses number 8. */
 static int bring(void *source, const struct trove_request *request, struct trove_sink *sink,
@@ -72,17 +53,8 @@ static int bring(void *source, const struct trove_request *request, struct trove
 static void open_cache(struct play *play)
 {
     static const struct trove_source_ops ops = {.fetch = bring};
-    struct trove_options options;
 
-    trove_options_init(&options);
-    options.hash = &hash;
-    options.max_bytes = 1 << 20;
-    options.flights_max = 4;
-    options.requests_at_once = 1;
-    options.atomic_requests = play->is_atomic;
-    options.source = (struct trove_source){&ops, play};
-    explorer_assert(trove_open(&options, &play->cache, NULL) == 0);
-    memset(&play->cache->table.secret, 5, sizeof(play->cache->table.secret)); /* each run alike */
+    play->cache = open_small(&(struct trove_source){&ops, play}, play->is_atomic);
 }
 
 static void setup(void *context)
@@ -307,6 +279,22 @@ static void fetch_first(void *play)
     fetch_wanting(play, 1);
 }
 
+/* Asks until it has ended. */
+static void fetch_and_poll(void *context)
+{
+    struct play *play = context;
+    const struct trove_want want = want_of(1);
+    const struct trove_fetch_options options = {.wants = &want, .want_count = 1};
+    struct trove_fetch_result result;
+    struct trove_fetch *fetch;
+
+    explorer_assert(trove_fetch_start(play->cache, &options, NULL, &fetch, NULL) == 0);
+    while (!trove_fetch_is_done(fetch))
+        sched_yield();
+    explorer_assert(trove_fetch_wait(fetch, NULL, &result, NULL) == 0);
+    trove_fetch_free(fetch);
+}
+
 static void fetch_refused(void *play)
 {
     fetch_wanting(play, 8);
@@ -331,37 +319,7 @@ static void fetch_and_expect(void *context)
     trove_fetch_free(fetch);
 }
 
-/* --- units ---------------------------------------------------------------------------------------------------------- */
-
-static void setup_unit(void *context)
-{
-    struct play *play = context;
-
-    setup(play);
-    explorer_assert(trove__unit_get(play->cache, &play->unit) == 0);
-}
-
-/* As the handle of a stream does. */
-static void enter_and_leave(void *context)
-{
-    struct play *play = context;
-
-    if (trove__unit_enter(play->unit)) {
-        explorer_assert(play->cache->options.flights_max == 4); /* it is there */
-        trove__unit_leave(play->unit);
-    }
-    trove__unit_unref(play->unit);
-}
-
-static void ask_for_unit(void *context)
-{
-    struct play *play = context;
-    struct trove__unit *unit;
-
-    explorer_assert(trove__unit_get(play->cache, &unit) == 0);
-    explorer_assert(unit->cache == play->cache);
-    trove__unit_unref(unit);
-}
+/* --- the cache's own ----------------------------------------------------------------------------------------------- */
 
 /* A call that began before the cache is closed. */
 static void setup_entered(void *context)
@@ -386,7 +344,8 @@ static void setup_push(void *context)
     struct play *play = context;
     const struct trove_want want = want_of(1);
 
-    setup_unit(play);
+    setup(play);
+    explorer_assert(trove__unit_get(play->cache, &play->unit) == 0);
     play->unit->gather.fetchers_max = 0;
     explorer_assert(trove__flight_create(play->unit, &want, 1, TROVE__INTERACTIVE, &play->flight) ==
                     0);
@@ -419,8 +378,6 @@ static void fail_atomic(void *play)
 static const struct explorer_case cases[] = {
     CASE("look and leave, close", setup_entered, NULL, look_and_leave, close_cache),
     CASE("push, detach", setup_push, NULL, push, detach),
-    CASE("two ask for the unit", setup, NULL, ask_for_unit, ask_for_unit),
-    CASE("enter and leave the unit, close", setup_unit, NULL, enter_and_leave, close_cache),
     CASE("one resolves", setup, check_shut, resolve_as_first),
     CASE("two resolve", setup, check_resolved, resolve_as_first, resolve_as_second),
     CASE("two resolve two", setup, check_resolved_both, resolve_as_first, resolve_other),
@@ -437,6 +394,7 @@ static const struct explorer_case cases[] = {
     CASE("start and take", setup, NULL, start_and_take),
     CASE("start, a queue", setup, NULL, start_into_queue),
     CASE("a fetch", setup, NULL, fetch_first),
+    CASE("a fetch, asked for until it has ended", setup, NULL, fetch_and_poll),
     CASE("a fetch that is refused", setup, NULL, fetch_refused),
     CASE("a fetch, shut down", setup, NULL, fetch_first, shut_down),
     CASE("a fetch and what it may bring", setup, NULL, fetch_and_expect),
@@ -451,8 +409,8 @@ static void explore_cache__as_written(void **state)
 
 static void explore_cache__each_edge_is_needed(void **state)
 {
-    static const char *const families[] = {"unit",  "life",  "gather",  "stream", "resolving",
-                                           "ready", "fetch", "request", "sink",   NULL};
+    static const char *const families[] = {"life",  "gather",  "stream", "resolving", "ready",
+                                           "fetch", "request", "sink",   NULL};
     static const char within[] =
         "the source's threads have ended their calls before it returns: what it waits for them with "
         "orders the same";
@@ -464,7 +422,6 @@ static void explore_cache__each_edge_is_needed(void **state)
         {"sink: E1 done", within},
         {"sink: E2 kept", within},
         {"sink: E3 refused", within},
-        {"unit: E1 unit, without seq_cst", cut},
         {"life: E1 shut, without seq_cst",
          "a call that begins beside close, not before it, may as well come after it"},
         {"gather: E1 push, without seq_cst", "the store-load pair is E2's: `work` and `idle`"},
