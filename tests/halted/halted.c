@@ -382,6 +382,7 @@ static void set_room(struct room *room, const struct play *play)
     room->bump = play->bump;
     room->keeps = play->keeps;
     room->all = play->all;
+    room->others_replace = play->others_replace;
     room->object_bytes = play->object_bytes;
     room->objects = play->objects;
     room->max_bytes = play->max_bytes;
@@ -399,8 +400,10 @@ static void report(const struct run *run)
     printf(
         "%s: halted %lu times, in %u functions of libtrove, at %lu of %lu different instructions\n",
         run->play->name, run->halted, functions, run->halted_addresses, run->addresses);
-    printf("    others meanwhile: %lu calls, %lu of them resolves, %lu puts refused\n",
-           atomic_load(&room->calls), atomic_load(&room->resolves), atomic_load(&room->overfulls));
+    printf(
+        "    others meanwhile: %lu calls, %lu of them resolves, %lu puts refused; %lu replacements\n",
+        atomic_load(&room->calls), atomic_load(&room->resolves), atomic_load(&room->overfulls),
+        atomic_load(&room->replacements));
     printf(
         "    step by step: %lu instructions where it is halted, %lu elsewhere, %lu system calls;",
         run->inside, run->outside, run->syscalls);

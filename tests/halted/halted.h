@@ -10,7 +10,7 @@
 struct play {
     const char *name;
     enum act act;
-    bool source, waiter, bump, keeps, all; /* as in struct room */
+    bool source, waiter, bump, keeps, all, others_replace; /* as in struct room */
     bool same; /* with ONCE: the others put, too, or resolve what the actor does */
     /* The first thread that the actor starts is halted, not the actor: the reclaimer, or a fetch thread. */
     bool born;

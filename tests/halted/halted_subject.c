@@ -19,7 +19,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <trove/async.h>
 #include <trove/cache.h>
+#include <trove/frozen.h>
 #include <unistd.h>
 
 #define BYTES_MAX 2048
@@ -234,6 +236,61 @@ static void resolve_many(unsigned first)
         trove_unpin(results[i].object);
 }
 
+static void resolve_start(unsigned n)
+{
+    struct trove_want want = {id_of(n), TROVE_BLOB};
+    struct trove_resolving *resolving;
+    struct trove_result result;
+    int r = trove_resolve_start(cache, &want, NULL, &result, &resolving, NULL);
+
+    if (r == 0) {
+        while ((r = trove_resolve_take(resolving, &result, NULL)) == 0)
+            sched_yield();
+        trove_resolve_free(resolving);
+    }
+    if (r != 1 || result.status != 0) {
+        wrong("a resolve that was started failed", n, r != 1 ? r : result.status);
+        return;
+    }
+    check(n, result.object);
+    trove_unpin(result.object);
+}
+
+static void freeze(void)
+{
+    unsigned count = atomic_load(&room->count), first = count > WINDOW ? count - WINDOW : 0;
+    bool was_there[WINDOW];
+    struct trove_frozen *frozen;
+    int r;
+
+    for (unsigned n = first; n < count; n++)
+        was_there[n - first] = atomic_load(&room->there[n]);
+    r = trove_freeze(cache, NULL, &frozen, NULL);
+    if (r != 0) {
+        wrong("a freeze failed", 0, r);
+        return;
+    }
+    for (unsigned n = first; n < count; n++) {
+        struct trove_oid id = id_of(n);
+
+        if (was_there[n - first] && trove_frozen_get(frozen, &id) == NULL)
+            wrong("what is there is not in the view", n, 0);
+    }
+    trove_frozen_free(frozen);
+}
+
+/* By something that is the same; while another one's is not yet discarded it may not. */
+static void replace(void)
+{
+    const struct trove_until at_once = {.deadline_ns = 0};
+    int r = trove_replace(cache, NULL, &at_once, NULL);
+
+    count_call();
+    if (r != 0 && r != -ETIMEDOUT && r != -ECACHE_OVERFULL)
+        wrong("a replacement failed", 0, r);
+    atomic_fetch_add(&room->replacements, r == 0);
+}
+
 static void check_bounds(void)
 {
     struct trove_stats stats;
@@ -249,12 +306,14 @@ static void check_bounds(void)
 
 /* --- the others --------------------------------------------------------------------------------------------------- */
 
-static void pass_calls(void)
+static void pass_calls(bool replaces)
 {
     unsigned count = atomic_load(&room->count), number = atomic_load(&room->number);
     unsigned first = count > WINDOW ? count - WINDOW : 0;
     unsigned again = first + atomic_load(&room->order) % (count - first);
 
+    if (replaces)
+        replace();
     look_at(number, 1);
     look_at(first, count - first);
     put(fresh());
@@ -342,7 +401,7 @@ static void *other(void *argument)
         if (room->all && index == 0)
             look_for_all();
         if (room->pass == PASS_CALLS)
-            pass_calls();
+            pass_calls(room->others_replace && index == 0);
         else if (index == 0)
             alone[room->pass]();
         atomic_store(&room->is_done[index], order);
@@ -403,6 +462,15 @@ static void act(unsigned n)
     case ACT_RESOLVE_MANY:
         resolve_many(n);
         break;
+    case ACT_RESOLVE_START:
+        resolve_start(n);
+        break;
+    case ACT_FREEZE:
+        freeze();
+        break;
+    case ACT_REPLACE:
+        replace();
+        break;
     default:
         check_bounds();
     }
@@ -415,6 +483,7 @@ static unsigned next_number(void)
     switch (room->act) {
     case ACT_PUT:
     case ACT_RESOLVE:
+    case ACT_RESOLVE_START:
         return fresh();
     case ACT_RESOLVE_MANY:
         n = atomic_fetch_add(&room->count, MANY);

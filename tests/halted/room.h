@@ -20,12 +20,15 @@
 
 /* What the actor does. */
 enum act {
-    ACT_PUT,          /* an object that is new */
-    ACT_PUT_AGAIN,    /* one that is there */
-    ACT_READ,         /* has, get, get_many in a section */
-    ACT_RESOLVE,      /* an id that only the source has */
-    ACT_RESOLVE_MANY, /* four of them */
-    ACT_STATS,        /* stats, is_empty */
+    ACT_PUT,           /* an object that is new */
+    ACT_PUT_AGAIN,     /* one that is there */
+    ACT_READ,          /* has, get, get_many in a section */
+    ACT_RESOLVE,       /* an id that only the source has */
+    ACT_RESOLVE_MANY,  /* four of them */
+    ACT_STATS,         /* stats, is_empty */
+    ACT_RESOLVE_START, /* as ACT_RESOLVE, started, and asked for until it is there */
+    ACT_FREEZE,
+    ACT_REPLACE,
     ACT_COUNT,
 };
 
@@ -47,6 +50,7 @@ struct room {
     bool keeps;          /* nothing is evicted: what was put stays */
     bool all;            /* of which one of the others looks for each in each pass */
     bool others_resolve; /* what is missing, too */
+    bool others_replace; /* in each pass one of them, too */
     uint32_t object_bytes, objects; /* how large, and how many are put first */
     uint32_t requests_at_once;
     uint64_t max_bytes;
@@ -74,7 +78,7 @@ struct room {
     uint64_t deferred_max;
 
     /* what was seen */
-    atomic_ulong calls, overfulls, resolves;
+    atomic_ulong calls, overfulls, resolves, replacements;
     atomic_bool fill_was_refused;
     atomic_bool is_wrong;
     char wrong[160];

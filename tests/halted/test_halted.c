@@ -9,6 +9,7 @@
  *           calls over the latest ids, its own id, one that is new and one that is there: has, get, get_many, put, stats,
  *           is_empty, and resolve of a miss and of the same id. Each call must come to its end, with the right bytes, and
  *           nothing that nobody evicts may be missing.
+ *           The same of a resolve that is started, of a freeze, and of a replacement; and of a put while the others replace.
  *           A waiter whose flight is at the source while somebody puts the same id gets its answer, wherever the put stands.
  *           With a thread halted in a section the others put until there is no room: what waits to be free stays within
  *           max_deferred_bytes, all within max_bytes, and the answer is -ECACHE_OVERFULL. Later there is room again.
@@ -33,6 +34,8 @@
 #define HALF .keeps = true, .object_bytes = 100, .objects = 60, .max_bytes = (uint64_t)256 << 20
 /* What is evicted while somebody stands in a section fits `deferred`. */
 #define FULL .full = true, .object_bytes = 200, .objects = 100, .max_bytes = (uint64_t)12 << 20
+/* Nothing is expected to stay. */
+#define PASSING .object_bytes = 100, .objects = 60, .max_bytes = (uint64_t)1 << 20
 #define SMALL .full = true, .object_bytes = 200, .objects = 100, .max_bytes = (uint64_t)128 << 10
 
 #define CASE(case_name, ...)                                                                       \
@@ -69,6 +72,20 @@ CASE(put_for_a_waiter, HALF, .act = ACT_PUT, .once = true, .source = true, .wait
      .stride = 1)
 CASE(resolve_of_many, HALF, .act = ACT_RESOLVE_MANY, .source = true, .stride = 61, .acts = 1)
 CASE(first_resolve, HALF, .act = ACT_RESOLVE, .source = true, .cold = true, .stride = 61, .acts = 1)
+CASE(resolve_start, HALF, .act = ACT_RESOLVE_START, .source = true, .stride = 61, .acts = 2,
+     .functions = {"trove_resolve_start", "trove__gather_push", "trove_resolve_take",
+                   "trove_resolve_free"})
+/* It looks at every slot, step by step. */
+CASE(freeze, .object_bytes = 100, .objects = 60, .max_bytes = (uint64_t)1 << 20, .act = ACT_FREEZE,
+     .once = true, .stride = 11,
+     .functions = {"trove_freeze", "trove__reclaim_await", "trove_frozen_free"})
+CASE(replace, PASSING, .act = ACT_REPLACE, .once = true, .stride = 5,
+     .functions = {"trove_replace", "trove__cache_begin_era", "trove__table_replace",
+                   "trove__level_create", "trove__switch_view"})
+CASE(replace_that_others_replace, PASSING, .act = ACT_REPLACE, .once = true, .stride = 5,
+     .others_replace = true, .functions = {"trove__table_replace"})
+CASE(put_that_others_replace, PASSING, .act = ACT_PUT, .once = true, .same = true, .stride = 1,
+     .others_replace = true, .functions = {"trove__table_insert", "trove__resolve_duplicates"})
 /* The reclaimer's thread, at three of its works. */
 CASE(grower, .keeps = true, .all = true, .object_bytes = 40, .objects = 1000,
      .max_bytes = (uint64_t)4 << 20, .act = ACT_PUT, .born = true, .stride = 61, .steps_max = 6000,
@@ -113,6 +130,11 @@ int main(int count, char **arguments)
         cmocka_unit_test(halted__put_for_a_waiter),
         cmocka_unit_test(halted__resolve_of_many),
         cmocka_unit_test(halted__first_resolve),
+        cmocka_unit_test(halted__resolve_start),
+        cmocka_unit_test(halted__freeze),
+        cmocka_unit_test(halted__replace),
+        cmocka_unit_test(halted__replace_that_others_replace),
+        cmocka_unit_test(halted__put_that_others_replace),
         cmocka_unit_test(halted__grower),
         cmocka_unit_test(halted__mover),
         cmocka_unit_test(halted__freer),
