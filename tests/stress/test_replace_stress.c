@@ -4,6 +4,13 @@
  *
  * Each replacement is followed by a put of a marker of its own, which nobody else puts and no source has. Whoever has seen the
  * marker of one never finds an earlier one again, in whatever thread. Sources notice when they are asked after their end.
+ *
+ * mutation of core/era.c, core/table_replace.c                    dies in
+ * the winner does not move `view`; what is discarded is not       tests/stepped/test_stopped_replace.c
+ *   retired; the table keeps its reference to a discarded era
+ * a third era is let in (R2); a replacement that fails ends the   tests/unit/test_replace.c
+ *   source, or leaves its era; replace does not wait, or is never
+ *   told (hangs); a discarded era keeps its unit (hangs)
  */
 #include "core/cache_struct.h"
 #include "failing_allocator.h"
