@@ -155,6 +155,15 @@ bool trove__budget_is_others_in_the_way(const struct trove__budget *budget, uint
            is_full(budget->shared, bytes, leave);
 }
 
+bool trove__budget_leaves(const struct trove__budget *budget, uint64_t leave)
+{
+    for (; budget != NULL; budget = budget->shared)
+        if (leave > budget->live_max ||
+            trove__load_relaxed(&budget->live) > budget->live_max - leave) /* RELAXED: a sample */
+            return false;
+    return true;
+}
+
 uint64_t trove__budget_deferred_room(const struct trove__budget *budget)
 {
     uint64_t room = budget->deferred_max - trove__budget_deferred(budget);
@@ -177,11 +186,6 @@ bool trove__budget_defer(struct trove__budget *budget, uint64_t bytes)
         return true;
     trove__sub_relaxed(&budget->deferred, bytes); /* RELAXED: see EDGES */
     return false;
-}
-
-void trove__budget_deferred_is_live_no_more(struct trove__budget *budget, uint64_t bytes)
-{
-    trove__budget_unreserve(budget, bytes); /* B4: deferred has them already */
 }
 
 void trove__budget_undefer(struct trove__budget *budget, uint64_t bytes)

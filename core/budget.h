@@ -9,7 +9,8 @@
  *   B2 deferred <= deferred_max. deferred is objects that were removed and wait for a grace period.
  *   B3 live_max + deferred_max = max_bytes, so live + deferred <= max_bytes at every instant, whatever two moments the
  *      two words are read at.
- *   B4 A byte moves from live to deferred by being added there first: it may count twice for a moment, never not at all.
+ *   B4 A byte moves from live to deferred by being added there first: it may count twice for a moment, never not at all. Whoever
+ *      evicts to make room keeps what is in live as the reservation that it wanted.
  *   B5 A cache that shares a budget has every byte in both: added to its own account first, then to the shared one, or
  *      taken back; so each bound holds by itself.
  *   B6 What a stripe has taken ahead is in live. It becomes a reservation by leaving the stripe's word, or is given back by
@@ -69,9 +70,12 @@ bool trove__budget_is_others_in_the_way(const struct trove__budget *budget, uint
 uint64_t trove__budget_deferred_room(const struct trove__budget *budget);
 bool trove__budget_is_half_deferred(const struct trove__budget *budget);
 
-/* Takes BYTES of deferred, or nothing: false when they do not fit. Ends with one of the next two. */
+/* Whether LEAVE bytes of the bound are free, what stripes have taken ahead not counted among them. A sample. */
+bool trove__budget_leaves(const struct trove__budget *budget, uint64_t leave);
+
+/* Takes BYTES of deferred, or nothing: false when they do not fit. They stay in live until they are unreserved there, or become
+ * somebody else's reservation. */
 bool trove__budget_defer(struct trove__budget *budget, uint64_t bytes);
-void trove__budget_deferred_is_live_no_more(struct trove__budget *budget, uint64_t bytes);
 void trove__budget_undefer(struct trove__budget *budget, uint64_t bytes);
 
 /* Without what was taken ahead. A sample, never above live_max where that holds; exact when nothing runs. */

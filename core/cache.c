@@ -122,7 +122,7 @@ static int insert_rcu(struct trove *cache, const struct trove__era *era,
     r = insert_in_window(cache, era, object, hash, ret_other);
     *ret_private = r < 0;
     if (r == -ENOSPC)
-        trove__reclaim_adopt(&cache->reclaim);
+        trove__reclaim_hurry(&cache->reclaim);
     if (r < 0)
         return r == -ENOSPC ? -ECACHE_OVERFULL : r;
     admitted = trove__policy_admit(&cache->policy, object, hash);
@@ -163,10 +163,10 @@ static bool is_past_bound(const struct trove *cache)
            cache->options.max_bytes;
 }
 
-/* Nothing more is to be had. In a forked child that may be because nobody frees yet what the parent's threads retired. */
-static void adopt(struct trove *cache)
+/* Nothing more is to be had. That may be because nobody frees yet what was retired. */
+static void hurry(struct trove *cache)
 {
-    trove__reclaim_adopt(&cache->reclaim);
+    trove__reclaim_hurry(&cache->reclaim);
     if (cache->options.budget == NULL)
         return;
     trove__section_enter();
@@ -183,7 +183,7 @@ static bool reserve(struct trove *cache, const uint8_t *id, uint64_t bytes)
 
     if (!taken) {
         TROVE_PROBE(overfull, cache, bytes);
-        adopt(cache);
+        hurry(cache);
     }
     if (told && (!taken || is_past_bound(cache)))
         tell_overfull(cache, id, bytes, taken ? 0 : -ECACHE_OVERFULL, start_ns);
@@ -241,6 +241,7 @@ int trove__cache_insert(struct trove *cache, const struct trove__era *era,
 {
     uint64_t bytes = trove__object_usable(object->algo, object->size);
     struct trove_object *other = NULL;
+    struct trove__retiring retiring;
     bool is_private;
     int r;
 
@@ -252,13 +253,13 @@ int trove__cache_insert(struct trove *cache, const struct trove__era *era,
         return insert_overfull(cache, era, object, ret_cached);
     trove__object_come_inside(object);
     trove_pin(object); /* the cache's */
-    trove__section_enter();
+    trove__retiring_enter(&retiring, &cache->reclaim);
     r = insert_rcu(cache, era, object, &other, &is_private);
     if (r == -EEXIST && !trove__object_same_bytes(object, other))
         r = -EBADMSG;
     if (r == -EEXIST)
         trove_pin(other);
-    trove__section_leave();
+    trove__retiring_leave(&retiring);
     if (is_private)
         take_back(cache, object, bytes, drop_to_outside);
     if (r == 0 || r == -ECACHE_OVERFULL || r == -ENOMEM || r == -ESTALE) {
@@ -319,6 +320,7 @@ static int put_charged(struct trove *cache, enum trove_type type, const void *da
                        const struct trove_oid *id, uint64_t bytes)
 {
     struct trove_object *object, *other;
+    struct trove__retiring retiring;
     bool is_private;
     int r;
 
@@ -329,11 +331,11 @@ static int put_charged(struct trove *cache, enum trove_type type, const void *da
     }
     memcpy(trove__object_buffer(object), data, size);
     trove__object_set_id(object, id);
-    trove__section_enter();
+    trove__retiring_enter(&retiring, &cache->reclaim);
     r = insert_rcu(cache, NULL, object, &other, &is_private);
     if (r == -EEXIST && !trove__object_same_bytes(object, other))
         r = -EBADMSG;
-    trove__section_leave();
+    trove__retiring_leave(&retiring);
     if (is_private)
         take_back(cache, object, bytes, trove__object_destroy);
     return r;

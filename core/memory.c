@@ -39,6 +39,9 @@ _Static_assert(PLAIN_ALIGN >= alignof(max_align_t), "plain memory suits every ty
 #define LIBC_MMAP_BYTES ((size_t)128 * 1024)
 #define PAGE_BYTES ((size_t)4096)
 
+static atomic_bool in_use; /* the allocator is what it is for good */
+_Atomic uint16_t trove__known_usable[TROVE__KNOWN_BYTES / TROVE__QUANTUM + 1];
+
 #if MAY_USE_JEMALLOC
 static int jemalloc_flags(size_t align)
 {
@@ -50,24 +53,14 @@ static bool has_jemalloc(void)
     return mallocx != NULL && sdallocx != NULL && nallocx != NULL;
 }
 
-/* Sizes of small objects are asked for several times with each put. jemalloc's classes are multiples of its quantum, so
- * sizes that end in the same 16 bytes take the same. 0: not asked yet. */
-#define QUANTUM 16
-#define KNOWN_ALIGN 32
-#define KNOWN_BYTES 4096
-static _Atomic uint16_t known_usable[KNOWN_BYTES / QUANTUM + 1];
-
 static size_t jemalloc_usable(size_t size, size_t align)
 {
-    size_t index = (size + QUANTUM - 1) / QUANTUM, usable;
+    size_t usable = nallocx(size, jemalloc_flags(align));
 
-    if (align != KNOWN_ALIGN || size == 0 || size > KNOWN_BYTES)
-        return nallocx(size, jemalloc_flags(align));
-    usable = trove__load_relaxed(&known_usable[index]); /* RELAXED: everybody stores the same */
-    if (usable == 0) {
-        usable = nallocx(size, jemalloc_flags(align));
-        trove__store_relaxed(&known_usable[index], (uint16_t)usable);
-    }
+    /* RELAXED, both: see memory.h; before the first allocation there may still be another allocator. */
+    if (align == TROVE__KNOWN_ALIGN && size <= TROVE__KNOWN_BYTES && trove__load_relaxed(&in_use))
+        trove__store_relaxed(&trove__known_usable[(size + TROVE__QUANTUM - 1) / TROVE__QUANTUM],
+                             (uint16_t)usable);
     return usable;
 }
 #endif
@@ -129,7 +122,6 @@ static struct trove_allocator table = {
     .free = default_free,
     .usable = default_usable,
 };
-static atomic_bool in_use;
 
 int trove_set_allocator(const struct trove_allocator *allocator)
 {

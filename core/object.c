@@ -6,27 +6,9 @@
 #include "core/memory.h"
 #include <string.h>
 
-#define PINS_OFFSET_MIN 64 /* the header is at offset 0: pins are never on its line */
-
-/* pins, then the ledger's address, unaligned: together 12 bytes behind the NUL. */
-#define TRAILER_BYTES (sizeof(atomic_uint) + sizeof(void *))
-
-/* Where pins are; SIZE is known to be small enough. */
-static size_t trailer_offset(enum trove_algo algo, uint64_t size)
-{
-    size_t end = (trove__object_header_bytes(algo) + (size_t)size + 1 + 3) & ~(size_t)3;
-
-    return end < PINS_OFFSET_MIN ? PINS_OFFSET_MIN : end;
-}
-
-static size_t allocation_bytes(enum trove_algo algo, uint64_t size)
-{
-    return trailer_offset(algo, size) + TRAILER_BYTES;
-}
-
 static atomic_uint *pins_of(const struct trove_object *object)
 {
-    return (atomic_uint *)((uintptr_t)object + trailer_offset(object->algo, object->size));
+    return (atomic_uint *)((uintptr_t)object + trove__trailer_offset(object->algo, object->size));
 }
 
 /* The trailer's second part: the ledger's address, or the link of a retired object. */
@@ -51,13 +33,6 @@ static struct trove__ledger *ledger_of(const struct trove_object *object)
 static size_t usable_of(const struct trove_object *object)
 {
     return trove__object_usable(object->algo, object->size);
-}
-
-size_t trove__object_usable(enum trove_algo algo, uint64_t size)
-{
-    if (size > (uint64_t)PTRDIFF_MAX - 4096)
-        return SIZE_MAX;
-    return trove__sized_usable(allocation_bytes(algo, size), TROVE__OBJECT_ALIGN);
 }
 
 struct trove__ledger *trove__ledger_create(void)
@@ -85,7 +60,7 @@ struct trove_object *trove__object_create(struct trove__ledger *ledger, enum tro
 
     if (trove__object_usable(algo, size) == SIZE_MAX)
         return NULL;
-    object = trove__sized_alloc(allocation_bytes(algo, size), TROVE__OBJECT_ALIGN);
+    object = trove__sized_alloc(trove__allocation_bytes(algo, size), TROVE__OBJECT_ALIGN);
     if (object == NULL)
         return NULL;
     object->size = size;
@@ -111,7 +86,8 @@ void trove__object_set_id(struct trove_object *object, const struct trove_oid *i
 
 void trove__object_destroy(struct trove_object *object)
 {
-    trove__sized_free(object, allocation_bytes(object->algo, object->size), TROVE__OBJECT_ALIGN);
+    trove__sized_free(object, trove__allocation_bytes(object->algo, object->size),
+                      TROVE__OBJECT_ALIGN);
 }
 
 void trove__object_go_outside(struct trove_object *object)

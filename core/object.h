@@ -24,6 +24,7 @@
 #ifndef TROVE_CORE_OBJECT_H
 #define TROVE_CORE_OBJECT_H
 
+#include "core/memory.h"
 #include "core/order.h"
 #include <trove/object.h>
 
@@ -57,9 +58,34 @@ static inline size_t trove__object_header_bytes(enum trove_algo algo)
     return algo == TROVE_SHA256 ? 48 : 32;
 }
 
+#define TROVE__PINS_OFFSET_MIN 64 /* the header is at offset 0: pins are never on its line */
+
+/* pins, then the ledger's address, unaligned: together 12 bytes behind the NUL. */
+#define TROVE__TRAILER_BYTES (sizeof(atomic_uint) + sizeof(void *))
+
+/* Where pins are; SIZE is known to be small enough. */
+static inline size_t trove__trailer_offset(enum trove_algo algo, uint64_t size)
+{
+    size_t end = (trove__object_header_bytes(algo) + (size_t)size + 1 + 3) & ~(size_t)3;
+
+    return end < TROVE__PINS_OFFSET_MIN ? TROVE__PINS_OFFSET_MIN : end;
+}
+
+static inline size_t trove__allocation_bytes(enum trove_algo algo, uint64_t size)
+{
+    return trove__trailer_offset(algo, size) + TROVE__TRAILER_BYTES;
+}
+
+_Static_assert(TROVE__OBJECT_ALIGN == TROVE__KNOWN_ALIGN, "objects are what sizes are known of");
+
 /* What an object of SIZE bytes occupies in the allocator, the number that every account uses; SIZE_MAX when no such
  * allocation can be. */
-size_t trove__object_usable(enum trove_algo algo, uint64_t size);
+static inline size_t trove__object_usable(enum trove_algo algo, uint64_t size)
+{
+    if (size > (uint64_t)PTRDIFF_MAX - 4096)
+        return SIZE_MAX;
+    return trove__known_or_usable(trove__allocation_bytes(algo, size));
+}
 
 struct trove__ledger *trove__ledger_create(void); /* NULL: no memory. One reference, the caller's */
 void trove__ledger_unref(struct trove__ledger *ledger);
@@ -70,6 +96,12 @@ struct trove_object *trove__object_create(struct trove__ledger *ledger, enum tro
 /* The object's bytes, to be filled before it is published. */
 void *trove__object_buffer(struct trove_object *object);
 void trove__object_set_id(struct trove_object *object, const struct trove_oid *id);
+
+/* For who will retire OBJECT soon. */
+static inline void trove__object_prefetch_trailer(const struct trove_object *object)
+{
+    __builtin_prefetch((const char *)object + trove__trailer_offset(object->algo, object->size), 1);
+}
 
 static inline bool trove__object_same_bytes(const struct trove_object *a,
                                             const struct trove_object *b)

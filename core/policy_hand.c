@@ -7,16 +7,17 @@
 #include "core/policy_cells.h"
 #include "core/policy_spare.h"
 #include "core/rcu.h"
+#include "core/table_find.h"
 #include <errno.h>
 
 #define DEFERRED_RESERVE 16 /* the last sixteenth of deferred_max */
 
 /* --- taking out --------------------------------------------------------------------------------------------------- */
 
-/* Takes OBJECT, whose cell the caller holds, out of the table, as KIND. DEFERRED: its bytes are taken there.
- * Returns the bytes that are gone by this. */
-static uint64_t take_out(struct trove__policy *policy, enum trove__leaver kind,
-                         struct trove_object *object, bool deferred)
+/* Takes OBJECT, whose cell the caller holds, out of the table, as KIND. DEFERRED: its bytes are taken there. Adds what is gone
+ * by this to *GONE. */
+static void take_out(struct trove__policy *policy, enum trove__leaver kind,
+                     struct trove_object *object, bool deferred, struct trove__gone *gone)
 {
     uint64_t bytes = trove__policy_bytes(object),
              hash = trove__table_hash(policy->table, object->id);
@@ -27,11 +28,13 @@ static uint64_t take_out(struct trove__policy *policy, enum trove__leaver kind,
         trove__worth_seen(&policy->worth, object, kind, false, trove__policy_objects(policy));
         trove__policy_count(policy, TROVE__COUNT_EVICTIONS, 1);
         trove__policy_count_gone(policy, bytes);
+        trove__add_gone(gone, bytes);
+        gone->charged += deferred ? bytes : 0;
         if (deferred)
             trove__reclaim_deferred(policy->reclaim, object);
         else
             trove__reclaim_object(policy->reclaim, object);
-        return bytes;
+        return;
     }
     if (deferred)
         trove__budget_undefer(policy->budget, bytes);
@@ -39,7 +42,6 @@ static uint64_t take_out(struct trove__policy *policy, enum trove__leaver kind,
         trove__policy_put_back(policy, object);
     else
         trove__policy_give_up_cell(policy, object);
-    return 0;
 }
 
 /*
@@ -65,7 +67,7 @@ static int evict(struct trove__policy *policy, struct trove__queue *from, enum t
                  struct trove_object *object, struct trove__gone *gone)
 {
     if (trove__budget_defer(policy->budget, trove__policy_bytes(object))) {
-        trove__add_gone(gone, take_out(policy, kind, object, true));
+        take_out(policy, kind, object, true, gone);
         return 0;
     }
     trove__store_relaxed(&policy->wanted_room,
@@ -73,7 +75,7 @@ static int evict(struct trove__policy *policy, struct trove__queue *from, enum t
     if (trove__policy_enqueue(from, object) == 0)
         return -EBUSY;
     /* No segment to keep it in; it stays live until it is free. */
-    trove__add_gone(gone, take_out(policy, kind, object, false));
+    take_out(policy, kind, object, false, gone);
     return 0;
 }
 
@@ -98,6 +100,28 @@ static enum trove__leaver unused_of(const struct trove__policy *policy,
     return queue == &policy->small ? TROVE__LEAVER_NEW : TROVE__LEAVER_IDLE;
 }
 
+/* An eviction reads three lines that are in no cache by then, two of them one after the other: the object, its bucket, its
+ * trailer. They are asked for while the hand is busy with candidates before it: what is FAR away is prefetched, and what that
+ * leads to once it is NEAR and looks as if it will go. Whoever takes such a cell meanwhile frees nothing before this section ends. */
+#define FAR 4
+#define NEAR 2
+
+static void look_ahead(struct trove__policy *policy, struct trove__queue *queue)
+{
+    struct trove_object *far = trove__queue_peek(queue, FAR);
+    struct trove_object *near = trove__queue_peek(queue, NEAR);
+    uint64_t hash;
+
+    if (far != NULL)
+        __builtin_prefetch(far);
+    if (near == NULL || trove__load_relaxed(&near->hint) != 0 /* RELAXED: a hint */)
+        return;
+    trove__object_prefetch_trailer(near);
+    hash = trove__table_hash(policy->table, near->id);
+    trove__table_prefetch(policy->table, hash);
+    trove__ghosts_prefetch(&policy->ghosts, hash);
+}
+
 int trove__hand_step(struct trove__policy *policy, uint64_t coming, bool may_spare,
                      struct trove__gone *gone)
 {
@@ -107,6 +131,7 @@ int trove__hand_step(struct trove__policy *policy, uint64_t coming, bool may_spa
 
     if (!may_defer(policy))
         return -EBUSY;
+    look_ahead(policy, queue);
     object = trove__policy_dequeue(queue);
     if (object == NULL) {
         queue = queue == &policy->small ? &policy->main : &policy->small;
@@ -133,13 +158,14 @@ int trove__hand_step(struct trove__policy *policy, uint64_t coming, bool may_spa
 static void sift_some(struct trove__policy *policy, struct trove__queue *queue, uint64_t cells)
 {
     struct trove_object *object;
+    struct trove__gone gone = {0};
 
     for (; cells > 0 && (object = trove__policy_dequeue(queue)) != NULL; cells--) {
         if (trove__policy_is_dead(object))
             trove__policy_give_up_cell(policy, object);
         else if (trove__policy_enqueue(queue, object) < 0)
-            (void)take_out(policy, unused_of(policy, queue), object,
-                           false); /* no segment to keep it in */
+            take_out(policy, unused_of(policy, queue), object, false,
+                     &gone); /* no segment to keep it in */
     }
 }
 

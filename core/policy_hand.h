@@ -10,6 +10,8 @@
 /* What a hand has evicted. */
 struct trove__gone {
     uint64_t objects, bytes;
+    uint64_t
+        charged; /* of these bytes: still in the live account of the cache, the hand's own to use or to give back */
 };
 
 static inline void trove__add_gone(struct trove__gone *gone, uint64_t bytes)

@@ -25,20 +25,46 @@ static struct trove__policy *whose(struct trove__policy *policy, uint64_t bytes,
                : policy;
 }
 
+/* What GONE left charged to POLICY's cache is free for everybody. */
+static void give_back(struct trove__policy *policy, struct trove__gone *gone)
+{
+    if (gone->charged != 0)
+        trove__budget_unreserve(policy->budget, gone->charged);
+    gone->charged = 0;
+}
+
 /* trove__hand_step() where it helps a put into POLICY, of COMING bytes of which PIECE did not fit. */
 static int make_room(struct trove__policy *policy, uint64_t coming, uint64_t piece, uint64_t leave,
                      bool may_spare, struct trove__gone *gone)
 {
     struct trove__policy *from = whose(policy, piece, leave);
-    return trove__hand_step(from, from == policy ? coming : 0, may_spare, gone);
+    int r = trove__hand_step(from, from == policy ? coming : 0, may_spare, gone);
+
+    if (from != policy)
+        give_back(from, gone);
+    return r;
 }
 
-/* Takes BYTES piece by piece, evicting while a piece does not fit, so that what one hand frees is not another's at once.
- * All or nothing. In a section. */
+/* Up to WANTED bytes of what GONE left charged, unless all of it is needed to leave LEAVE bytes. */
+static uint64_t take_over(struct trove__policy *policy, uint64_t wanted, uint64_t leave,
+                          struct trove__gone *gone)
+{
+    uint64_t taken = 0;
+
+    if (trove__budget_leaves(policy->budget, leave))
+        taken = gone->charged < wanted ? gone->charged : wanted;
+    gone->charged -= taken;
+    give_back(policy, gone);
+    return taken;
+}
+
+/* Takes BYTES, which were refused as a whole, piece by piece, evicting while a piece does not fit. The charge of what a hand
+ * evicts is its own, so that what it frees is not another's at once. All or nothing. In a section. */
 static bool evict_for(struct trove__policy *policy, uint64_t bytes, struct trove__gone *gone)
 {
     uint64_t limit = CANDIDATES + bytes / BYTES_PER_CANDIDATE, spared = limit / 4 * 3;
     uint64_t taken = 0, looked = 0;
+    bool refused = bytes <= PIECE_BYTES;
 
     while (taken < bytes) {
         uint64_t piece = bytes - taken < PIECE_BYTES ? bytes - taken : PIECE_BYTES;
@@ -46,11 +72,14 @@ static bool evict_for(struct trove__policy *policy, uint64_t bytes, struct trove
         /* What was spared took cells. While that is all there is, one put need not bring the slack back alone. */
         uint64_t leave = looked < spared ? policy->leave_bytes : policy->leave_bytes / 2;
 
-        if (trove__budget_reserve_leaving(policy->budget, piece, leave))
+        if (!refused && trove__budget_reserve_leaving(policy->budget, piece, leave)) {
             taken += piece;
-        else if (looked == limit ||
-                 make_room(policy, bytes, piece, leave, looked++ < spared, gone) < 0)
+            continue;
+        }
+        if (looked == limit || make_room(policy, bytes, piece, leave, looked++ < spared, gone) < 0)
             break;
+        refused = false;
+        taken += take_over(policy, bytes - taken, leave, gone);
     }
     if (taken == bytes)
         return true;
@@ -116,14 +145,15 @@ void trove__policy_tell(struct trove__policy *policy)
 
 static bool reserve_evicting(struct trove__policy *policy, uint64_t bytes)
 {
+    struct trove__retiring retiring;
     struct trove__timed timed;
     struct trove__gone gone = {0};
     bool taken;
 
     begin_span(policy, &timed);
-    trove__section_enter();
+    trove__retiring_enter(&retiring, policy->reclaim);
     taken = evict_for(policy, bytes, &gone);
-    trove__section_leave();
+    trove__retiring_leave(&retiring);
     end_span(policy, &timed, &gone, taken ? 0 : -ENOSPC);
     return taken;
 }
@@ -219,14 +249,16 @@ static struct trove__gone shrink_queues(struct trove__policy *policy, uint64_t b
     /* An object is spared at most as often as its hint counts, and twice besides, unless readers use it meanwhile. */
     uint64_t limit =
         CANDIDATES + trove__table_entries_hint(policy->table) * (TROVE__HINT_MAX + 1) * 2;
+    struct trove__retiring retiring;
     struct trove__gone gone = {0};
     uint64_t looked = 0;
     int r = 0;
 
     while (r == 0 && gone.bytes < bytes) {
-        trove__section_enter();
+        trove__retiring_enter(&retiring, policy->reclaim);
         r = shrink_slice(policy, bytes, &looked, limit, &gone);
-        trove__section_leave();
+        trove__retiring_leave(&retiring);
+        give_back(policy, &gone);
     }
     return gone;
 }
@@ -257,11 +289,12 @@ static void shrink_by(void *context, struct trove_object *object)
 static struct trove__gone shrink_table(struct trove__policy *policy, uint64_t bytes)
 {
     struct shrinking shrinking = {.policy = policy, .bytes = bytes};
+    struct trove__retiring retiring;
 
     for (; shrinking.gone.bytes < bytes && shrinking.hint <= TROVE__HINT_MAX; shrinking.hint++) {
-        trove__section_enter();
+        trove__retiring_enter(&retiring, policy->reclaim);
         trove__table_each(policy->table, shrink_by, &shrinking);
-        trove__section_leave();
+        trove__retiring_leave(&retiring);
     }
     return shrinking.gone;
 }

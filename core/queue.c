@@ -22,8 +22,8 @@
  *           head; who moves head retires the segment.
  *
  * EDGES
- *   E1 push-cell     trove__queue_push() release -> trove__queue_pop() acquire     the pusher's writes to the object
- *   E2 link-segment  link_segment() release -> tail_of(), leave_segment()          the new segment's cells
+ *   E1 push-cell     trove__queue_push() release -> trove__queue_pop(), trove__queue_peek() acquire     the pusher's writes to the object
+ *   E2 link-segment  link_segment() release -> tail_of(), leave_segment(), trove__queue_peek()          the new segment's cells
  *
  * PROGRESS  lock-free: a retry means that another ticket was served, or a segment linked. No thread waits for another: a
  *           pusher stopped between ticket and cell loses the cell, nobody else loses anything.
@@ -250,6 +250,18 @@ struct trove_object *trove__queue_pop(struct trove__queue *queue)
         if (cell != 0)
             return (struct trove_object *)cell;
     }
+}
+
+struct trove_object *trove__queue_peek(const struct trove__queue *queue, unsigned ahead)
+{
+    struct trove__segment *head = trove__load_acquire(&queue->head); /* [E2 link-segment] */
+    uint64_t ticket = trove__load_relaxed(&head->popped) + ahead;    /* RELAXED: a guess */
+    uintptr_t cell;
+
+    if (ticket >= TROVE__SEGMENT_CELLS)
+        return NULL;
+    cell = trove__load_acquire(&head->cells[ticket]); /* [E1 push-cell] */
+    return cell == TAKEN ? NULL : (struct trove_object *)cell;
 }
 
 static uint64_t tickets(atomic_ulong *given)

@@ -45,6 +45,9 @@ int trove__queue_push(struct trove__queue *queue, struct trove_object *object);
 /* The oldest object, now the caller's to decide about, or NULL when there is none. Lock-free. */
 struct trove_object *trove__queue_pop(struct trove__queue *queue);
 
+/* The object that as many pops as AHEAD from now may give, or NULL: a look, for who wants its lines early. In a section. */
+struct trove_object *trove__queue_peek(const struct trove__queue *queue, unsigned ahead);
+
 /* How many cells were pushed and not yet popped: no fewer than there are objects. In a section. */
 uint64_t trove__queue_cells(struct trove__queue *queue);
 

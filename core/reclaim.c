@@ -17,21 +17,23 @@
  *
  * PROTOCOL  The mood word says how the thread sleeps: IDLE (until woken), PACING (at most a millisecond; only urgency
  *           wakes it), AWAKE. A retirer pushes, then looks at the mood; the thread sets the mood, then looks at the
- *           stacks: one of them sees the other (E3).
+ *           stacks: one of them sees the other (E3). Who retires in a section looks after it (retiring): were the thread woken
+ *           in it, its grace period would find that very section open, and liburcu-bp sleeps for 10 ms when a section does
+ *           not end at once. Should whoever owes a look be stopped before it, who finds no room looks instead.
  *           The thread detaches all stacks, waits for one grace period, frees, and calls its host's `work` as long as that
  *           gets something done. What moves across a grace period has its two ends around that one (table_home.c).
  *
  * EDGES
  *   E1 retire    push() release -> detach() acquire      the link, and all the retirer's uses of the memory
  *   E2 thread    start_thread() release -> trove__reclaim_stop() acquire     the thread's id
- *   E3 mood      push() and nudge() seq_cst -> sleep_in() seq_cst            a store-load pair on both sides
+ *   E3 mood      push_object(), trove__reclaim_memory() and nudge() seq_cst -> sleep_in() seq_cst    a store-load pair on both sides
  *   E4 exited    reclaimer() release -> trove__reclaim_stop() acquire        the thread touches the cache no more
  *   E5 awaited   awaited_unref() release -> the last awaited_unref() acquire    all uses before the free
  *   E6 over      awaited_over() release -> trove__reclaim_await() acquire      the grace period
  *
  * PROGRESS  Retiring is lock-free; the first one starts a thread (the kernel's and the C library's locks). A reader that
  *           never leaves its section holds up freeing for ever and nothing else: B2 of budget.h bounds what waits.
- * TESTS     tests/stepped/test_stopped_reclaim.c (a turn of the thread stopped at each step, who retires stopped at each,
+ * TESTS     tests/unit/test_reclaim.c (when it is woken), tests/stepped/test_stopped_reclaim.c (a turn of the thread stopped at each step, who retires stopped at each,
  *           the thread asleep meanwhile, what is larger than deferred), tests/stress/test_cache_stress.c; TSan preset
  *           for E1 to E4.
  */
@@ -46,6 +48,8 @@
 enum mood { MOOD_IDLE, MOOD_PACING, MOOD_AWAKE };
 
 #define PACE_NS 1000000
+#define SETTLE_PART 64 /* of the deferred bound */
+#define SETTLE_BYTES ((uint64_t)16 << 10)
 
 void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *budget,
                          struct trove__ledger *ledger, const struct trove__reclaim_host *host)
@@ -64,8 +68,8 @@ void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *b
     atomic_init(&reclaim->stop, 0);
     atomic_init(&reclaim->is_inherited, 0);
     atomic_init(&reclaim->grace_periods, 0);
-    reclaim->batch = NULL;
-    reclaim->parked_batch = NULL;
+    reclaim->batch = (struct trove__doomed){0};
+    reclaim->parked_batch = (struct trove__doomed){0};
     reclaim->memory_batch = NULL;
     reclaim->last_grace_ns = 0;
     trove__holdup_init(&reclaim->holdup);
@@ -86,11 +90,11 @@ static bool is_stopping(struct trove__reclaim *reclaim)
 /* Something to wait a grace period for. */
 static bool has_retired(struct trove__reclaim *reclaim)
 {
-    /* SEQ_CST [E3 mood]: after the mood was stored; pairs with push(). */
+    /* SEQ_CST [E3 mood]: after the mood was stored; pairs with push_object() and trove__reclaim_memory(). */
     return trove__load_seq_cst(&reclaim->objects) != NULL ||
            trove__load_seq_cst(&reclaim->memory) != NULL ||
-           trove__load_seq_cst(&reclaim->parked) != NULL || reclaim->batch != NULL ||
-           reclaim->parked_batch != NULL || reclaim->memory_batch != NULL;
+           trove__load_seq_cst(&reclaim->parked) != NULL || reclaim->batch.first != NULL ||
+           reclaim->parked_batch.first != NULL || reclaim->memory_batch != NULL;
 }
 
 static bool has_anything(struct trove__reclaim *reclaim)
@@ -125,21 +129,37 @@ static void pace(struct trove__reclaim *reclaim)
         sleep_in(reclaim, MOOD_PACING, next, must_hurry);
 }
 
-/* Frees BATCH, one by one from the head, so that a fork in between loses at most one object. UNCHARGE: see I2. */
-static void free_objects(struct trove__reclaim *reclaim, struct trove_object **batch,
+/* Ends the charge of what was freed of DOOMED. */
+static void settle(struct trove__reclaim *reclaim, struct trove__doomed *doomed,
+                   void (*uncharge)(struct trove__budget *, uint64_t))
+{
+    uint64_t bytes = doomed->freed_bytes;
+
+    doomed->freed_bytes = 0;
+    uncharge(reclaim->budget, bytes);
+}
+
+/* Frees DOOMED, one by one from the head, so that a fork in between loses at most one object, and settles now and then:
+ * the account is on a line that every writer wants. UNCHARGE: see I2. */
+static void free_objects(struct trove__reclaim *reclaim, struct trove__doomed *doomed,
                          void (*uncharge)(struct trove__budget *, uint64_t))
 {
+    uint64_t most = reclaim->budget->deferred_max / SETTLE_PART;
     struct trove_object *object;
 
-    while ((object = *batch) != NULL) {
+    while ((object = doomed->first) != NULL) {
         uint64_t bytes = trove__object_usable(object->algo, object->size);
 
-        *batch = trove__object_link(object);
+        doomed->first = trove__object_link(object);
+        __builtin_prefetch(doomed->first);
         trove__object_unlink(object, reclaim->ledger);
         trove__object_release(object);
-        uncharge(reclaim->budget, bytes);
         reclaim->freed++;
+        doomed->freed_bytes += bytes;
+        if (doomed->freed_bytes >= (most < SETTLE_BYTES ? most : SETTLE_BYTES))
+            settle(reclaim, doomed, uncharge);
     }
+    settle(reclaim, doomed, uncharge);
 }
 
 static void free_memory(struct trove__reclaim *reclaim)
@@ -165,10 +185,10 @@ static void grace_and_free(struct trove__reclaim *reclaim)
 {
     /* ACQUIRE [E1 retire], all three: pair with RELEASE in push_object() and trove__reclaim_memory(). A batch that is
      * there already is a forked parent's, and gets its grace period here. */
-    if (reclaim->batch == NULL)
-        reclaim->batch = trove__exchange_acquire(&reclaim->objects, NULL);
-    if (reclaim->parked_batch == NULL)
-        reclaim->parked_batch = trove__exchange_acquire(&reclaim->parked, NULL);
+    if (reclaim->batch.first == NULL)
+        reclaim->batch.first = trove__exchange_acquire(&reclaim->objects, NULL);
+    if (reclaim->parked_batch.first == NULL)
+        reclaim->parked_batch.first = trove__exchange_acquire(&reclaim->parked, NULL);
     if (reclaim->memory_batch == NULL)
         reclaim->memory_batch = trove__exchange_acquire(&reclaim->memory, NULL);
     reclaim->host.before_grace(reclaim->host.context, reclaim->freed);
@@ -250,19 +270,49 @@ static void start_thread(struct trove__reclaim *reclaim)
 
 /* --- retirers ----------------------------------------------------------------------------------------------------- */
 
-/* After a push: sees to it that the thread notices. */
-static void nudge(struct trove__reclaim *reclaim, bool urgent)
+/* The calling thread's innermost section in which it retires memory. */
+static _Thread_local struct trove__retiring *retiring_here;
+
+/* Sees to it that the thread notices. */
+static void nudge_now(struct trove__reclaim *reclaim, bool urgent)
 {
     unsigned mood;
 
     start_thread(reclaim);
-    /* SEQ_CST [E3 mood]: after the push; pairs with sleep_in(). The fence orders this load after the push. */
-    trove__fence_seq_cst();
+    /* SEQ_CST [E3 mood]: after the push, which is seq_cst too; pairs with sleep_in(). */
     mood = trove__load_seq_cst(&reclaim->mood);
     if (mood == MOOD_AWAKE || (mood == MOOD_PACING && !urgent))
         return;
     if (trove__cas_seq_cst(&reclaim->mood, &mood, MOOD_AWAKE))
         trove__futex_wake(&reclaim->mood, INT_MAX);
+}
+
+/* After a push: now, or after the section that retires. */
+static void nudge(struct trove__reclaim *reclaim, bool urgent)
+{
+    struct trove__retiring *here = retiring_here;
+
+    if (here == NULL || here->reclaim != reclaim) {
+        nudge_now(reclaim, urgent || is_urgent(reclaim));
+        return;
+    }
+    here->owes = true;
+    here->urgent |= urgent;
+}
+
+void trove__retiring_enter(struct trove__retiring *retiring, struct trove__reclaim *reclaim)
+{
+    *retiring = (struct trove__retiring){.outer = retiring_here, .reclaim = reclaim};
+    retiring_here = retiring;
+    trove__section_enter();
+}
+
+void trove__retiring_leave(struct trove__retiring *retiring)
+{
+    trove__section_leave();
+    retiring_here = retiring->outer;
+    if (retiring->owes)
+        nudge(retiring->reclaim, retiring->urgent);
 }
 
 static void push_object(_Atomic(struct trove_object *) *stack, struct trove_object *object)
@@ -272,21 +322,22 @@ static void push_object(_Atomic(struct trove_object *) *stack, struct trove_obje
 
     do {
         trove__object_set_link(object, head);
-        /* RELEASE [E1 retire]: pairs with ACQUIRE in grace_and_free(). */
-    } while (!trove__cas_release(stack, &head, object));
+        /* SEQ_CST [E1 retire], [E3 mood]: pairs with ACQUIRE in grace_and_free(), and with has_retired(). */
+    } while (!trove__cas_seq_cst(stack, &head, object));
 }
 
 void trove__reclaim_deferred(struct trove__reclaim *reclaim, struct trove_object *object)
 {
-    trove__budget_deferred_is_live_no_more(reclaim->budget,
-                                           trove__object_usable(object->algo, object->size));
     push_object(&reclaim->objects, object);
-    nudge(reclaim, is_urgent(reclaim));
+    nudge(reclaim, false);
 }
 
 void trove__reclaim_object(struct trove__reclaim *reclaim, struct trove_object *object)
 {
-    if (trove__budget_defer(reclaim->budget, trove__object_usable(object->algo, object->size))) {
+    uint64_t bytes = trove__object_usable(object->algo, object->size);
+
+    if (trove__budget_defer(reclaim->budget, bytes)) {
+        trove__budget_unreserve(reclaim->budget, bytes); /* B4 of budget.h */
         trove__reclaim_deferred(reclaim, object);
         return;
     }
@@ -298,8 +349,8 @@ void trove__reclaim_memory(struct trove__reclaim *reclaim, struct trove__retired
 {
     node->next =
         trove__load_relaxed(&reclaim->memory); /* RELAXED: a guess, the exchange checks it */
-    /* RELEASE [E1 retire]: pairs with ACQUIRE in grace_and_free(). */
-    while (!trove__cas_release(&reclaim->memory, &node->next, node))
+    /* SEQ_CST [E1 retire], [E3 mood]: pairs with ACQUIRE in grace_and_free(), and with has_retired(). */
+    while (!trove__cas_seq_cst(&reclaim->memory, &node->next, node))
         ;
     nudge(reclaim, false);
 }
@@ -433,10 +484,24 @@ void trove__reclaim_after_fork(struct trove__reclaim *reclaim)
     trove__holdup_init(&reclaim->holdup);
 }
 
-void trove__reclaim_adopt(struct trove__reclaim *reclaim)
+static bool has_inherited(const struct trove__reclaim *reclaim)
 {
     /* RELAXED, both: the one was set before there was a second thread; start_thread() looks at the other again. */
-    if (trove__load_relaxed(&reclaim->is_inherited) != 0 &&
-        trove__load_relaxed(&reclaim->thread_state) == TROVE__RECLAIM_NONE)
+    return trove__load_relaxed(&reclaim->is_inherited) != 0 &&
+           trove__load_relaxed(&reclaim->thread_state) == TROVE__RECLAIM_NONE;
+}
+
+void trove__reclaim_adopt(struct trove__reclaim *reclaim)
+{
+    if (has_inherited(reclaim))
+        nudge(reclaim, true);
+}
+
+void trove__reclaim_hurry(struct trove__reclaim *reclaim)
+{
+    /* RELAXED, all: a hint; who pushes what is missed here looks at the thread too. */
+    if (has_inherited(reclaim) || trove__load_relaxed(&reclaim->objects) != NULL ||
+        trove__load_relaxed(&reclaim->parked) != NULL ||
+        trove__load_relaxed(&reclaim->memory) != NULL)
         nudge(reclaim, true);
 }

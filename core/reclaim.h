@@ -35,6 +35,12 @@ enum trove__reclaim_thread {
     TROVE__RECLAIM_RUNNING,
 };
 
+/* Objects that the thread has detached. */
+struct trove__doomed {
+    struct trove_object *first;
+    uint64_t freed_bytes; /* of those that were before it; still charged */
+};
+
 struct trove__reclaim {
     /* READ-MOSTLY */
     struct trove__budget *budget;
@@ -53,7 +59,7 @@ struct trove__reclaim {
     atomic_uint is_inherited; /* a forked parent left something to free */
     pthread_t thread;
     /* the thread's own: what it has detached, kept here so that a forked child can go on with it */
-    struct trove_object *batch, *parked_batch;
+    struct trove__doomed batch, parked_batch;
     struct trove__retired *memory_batch;
     int64_t last_grace_ns;
     struct trove__holdup holdup;
@@ -68,11 +74,21 @@ void trove__reclaim_init(struct trove__reclaim *reclaim, struct trove__budget *b
  * until it is freed. Lock-free. */
 void trove__reclaim_object(struct trove__reclaim *reclaim, struct trove_object *object);
 
-/* The same for a caller who has taken trove__budget_defer() before it unlinked OBJECT. */
+/* The same for a caller who has taken trove__budget_defer() before it unlinked OBJECT, and to whom its charge in live goes. */
 void trove__reclaim_deferred(struct trove__reclaim *reclaim, struct trove_object *object);
 
 /* NODE->free(NODE) after a grace period; its bytes stay charged until then. Lock-free. */
 void trove__reclaim_memory(struct trove__reclaim *reclaim, struct trove__retired *node);
+
+/* A section in which the calling thread retires memory of RECLAIM: the reclaimer's thread is woken after it. Wait-free but for
+ * that. */
+struct trove__retiring {
+    struct trove__retiring *outer;
+    struct trove__reclaim *reclaim;
+    bool owes, urgent; /* a look at the thread */
+};
+void trove__retiring_enter(struct trove__retiring *retiring, struct trove__reclaim *reclaim);
+void trove__retiring_leave(struct trove__retiring *retiring);
 
 /* Has the thread call `work`, starting it if need be. Lock-free but for the start. */
 void trove__reclaim_wake(struct trove__reclaim *reclaim);
@@ -94,8 +110,9 @@ int trove__reclaim_stop(struct trove__reclaim *reclaim, const struct trove_until
 /* In a forked child: the thread is gone, the next retirement starts another. */
 void trove__reclaim_after_fork(struct trove__reclaim *reclaim);
 
-/* For who found no room: in a forked child what the parent retired may be in the way, and nothing more is retired while it is.
- * Starts the thread then. Lock-free but for the start. */
+/* For who found no room: has the thread free what there is soon. Whoever retired it may not have come to wake it; in a forked
+ * child it may be the parent's, and the thread is started then. The first is for the latter only. Lock-free but for the start. */
 void trove__reclaim_adopt(struct trove__reclaim *reclaim);
+void trove__reclaim_hurry(struct trove__reclaim *reclaim);
 
 #endif

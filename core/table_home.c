@@ -72,6 +72,12 @@ static void set_out(struct trove__table *table, struct trove__level *level,
 static void look_into(struct trove__table *table, struct trove__level *level,
                       struct trove__bucket *bucket)
 {
+    uint64_t all = 0;
+
+    for (unsigned slot = 0; slot < TROVE__SLOTS; slot++)
+        all |= trove__load_relaxed(&bucket->slots[slot]); /* RELAXED: whether to look closer */
+    if ((all & TROVE__AWAY) == 0)
+        return;
     for (unsigned slot = 0; slot < TROVE__SLOTS; slot++) {
         uint64_t word = word_in(&bucket->slots[slot]);
 

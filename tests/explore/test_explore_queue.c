@@ -263,7 +263,7 @@ static void reserve_and_retire(void *context)
     if (!trove__budget_reserve(&play->budget, 40))
         return;
     if (trove__budget_defer(&play->budget, 40)) {
-        trove__budget_deferred_is_live_no_more(&play->budget, 40);
+        trove__budget_unreserve(&play->budget, 40);
         look(play);
         trove__budget_undefer(&play->budget, 40);
     } else {

@@ -281,15 +281,30 @@ static size_t list_addresses(struct run *run, uint64_t *addresses)
     return count;
 }
 
-/* At each STRIDE-th of the different instructions. */
+/* Does one of the functions that the play is about begin at ADDRESS? */
+static bool is_beginning(const struct run *run, uint64_t address)
+{
+    for (const char *const *name = run->play->functions; *name != NULL; name++) {
+        const struct function *function = subject_function_named(&run->subject, *name);
+
+        if (function != NULL && run->subject.text_begin + function->begin == address)
+            return true;
+    }
+    return false;
+}
+
+/* At each STRIDE-th of the different instructions, and where the play's functions begin. */
 static void halt_at_addresses(struct run *run, unsigned stride)
 {
     static uint64_t addresses[PLACES / 2];
-    size_t count = list_addresses(run, addresses);
+    size_t count = list_addresses(run, addresses), offset = seed() % stride;
 
-    for (size_t i = seed() % stride; i < count && !run->is_stuck; i += stride)
+    for (size_t i = 0; i < count && !run->is_stuck; i++) {
+        if (i % stride != offset && !is_beginning(run, addresses[i]))
+            continue;
         for (unsigned tries = 0; tries < TRIES && !halt_once(run, 0, addresses[i]); tries++)
             make_full(run, tries);
+    }
 }
 
 /* At each STRIDE-th of those that an act executes, until some acts in a row have had fewer. */
