@@ -25,7 +25,8 @@ static void take_out(struct trove__policy *policy, enum trove__leaver kind,
 
     if (r == 0) {
         trove__ghosts_remember(&policy->ghosts, hash, kind, bytes);
-        trove__worth_seen(&policy->worth, object, kind, false, trove__policy_objects(policy));
+        if (trove__worth_counts(&policy->worth, object, kind)) /* the sum is dear */
+            trove__worth_seen(&policy->worth, object, kind, false, trove__policy_objects(policy));
         trove__policy_count(policy, TROVE__COUNT_EVICTIONS, 1);
         trove__policy_count_gone(policy, bytes);
         trove__add_gone(gone, bytes);

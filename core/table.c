@@ -440,17 +440,25 @@ static void wake_when_loaded(struct trove__table *table, struct trove__level *le
         table->host.wake(table->host.context);
 }
 
-/* I8: whether what is in LEVEL, the newest, and in the older ones, whose objects come here, fills three quarters of it. */
+/* I8: whether what is in LEVEL, the newest, and in the older ones, whose objects come here, fills three quarters of it. While
+ * even full ones would not, their counts, which movers write, are not read. */
 static bool is_promised(struct trove__table *table, const struct trove__level *level)
 {
-    struct trove__level *older = trove__oldest_beside(table, level);
-    uint64_t sum = 0;
+    struct trove__level *oldest = trove__oldest_beside(table, level), *older;
+    uint64_t most = (level->mask + 1) * TROVE__SLOTS * TROVE__GROW_QUARTERS / 4;
+    uint64_t here, sum;
 
-    if (older == level)
+    if (oldest == level)
         return false;
-    for (; older != NULL; older = trove__next_level(older))
-        sum += (uint64_t)trove__load_relaxed(&older->count); /* RELAXED: a guess */
-    return sum * 4 > (level->mask + 1) * TROVE__SLOTS * TROVE__GROW_QUARTERS;
+    here = sum = (uint64_t)trove__load_relaxed(&level->count); /* RELAXED, both: a guess */
+    for (older = oldest; older != NULL && older != level; older = trove__next_level(older))
+        sum += (older->mask + 1) * TROVE__SLOTS;
+    if (sum <= most)
+        return false;
+    sum = here;
+    for (older = oldest; older != NULL && older != level; older = trove__next_level(older))
+        sum += (uint64_t)trove__load_relaxed(&older->count);
+    return sum > most;
 }
 
 /* OBJECT, published at MINE: step (3), and who says that he added the id. */

@@ -22,17 +22,12 @@ void trove__worth_init(struct trove__worth *worth, uint64_t max_bytes)
     }
 }
 
-static bool is_counted(const struct trove__worth *worth, const struct trove_object *object)
-{
-    return (object->id[6] & worth->skip) == 0;
-}
-
 void trove__worth_seen(struct trove__worth *worth, const struct trove_object *object,
                        enum trove__leaver kind, bool wanted, uint64_t objects)
 {
     uint64_t seen, good;
 
-    if (kind == TROVE__LEAVER_NEW || !is_counted(worth, object))
+    if (!trove__worth_counts(worth, object, kind))
         return;
     /* RELAXED, all: see EDGES */
     seen = trove__load_relaxed(&worth->rates[kind].seen) + 1;
@@ -48,7 +43,7 @@ void trove__worth_seen(struct trove__worth *worth, const struct trove_object *ob
 void trove__worth_back(struct trove__worth *worth, const struct trove_object *object,
                        enum trove__leaver kind)
 {
-    if (kind != TROVE__LEAVER_NEW && is_counted(worth, object))
+    if (trove__worth_counts(worth, object, kind))
         /* RELAXED, both: see EDGES */
         trove__store_relaxed(&worth->rates[kind].wanted,
                              trove__load_relaxed(&worth->rates[kind].wanted) + 1);

@@ -44,6 +44,13 @@ struct trove__worth {
 
 void trove__worth_init(struct trove__worth *worth, uint64_t max_bytes);
 
+/* Whether what becomes of OBJECT, which leaves as KIND, is counted at all. */
+static inline bool trove__worth_counts(const struct trove__worth *worth,
+                                       const struct trove_object *object, enum trove__leaver kind)
+{
+    return kind != TROVE__LEAVER_NEW && (object->id[6] & worth->skip) == 0;
+}
+
 /* OBJECT, one of OBJECTS, was evicted as KIND, or was spared as KIND and looked at again, WANTED or not. */
 void trove__worth_seen(struct trove__worth *worth, const struct trove_object *object,
                        enum trove__leaver kind, bool wanted, uint64_t objects);

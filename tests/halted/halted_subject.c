@@ -280,7 +280,8 @@ static void freeze(void)
 }
 
 /* By something that is the same; while another one's is not yet discarded it may not. */
-static void replace(void)
+/* False: what was replaced before is still on its way out. */
+static bool replace(void)
 {
     const struct trove_until at_once = {.deadline_ns = 0};
     int r = trove_replace(cache, NULL, &at_once, NULL);
@@ -289,6 +290,7 @@ static void replace(void)
     if (r != 0 && r != -ETIMEDOUT && r != -ECACHE_OVERFULL)
         wrong("a replacement failed", 0, r);
     atomic_fetch_add(&room->replacements, r == 0);
+    return r != -ETIMEDOUT;
 }
 
 static void check_bounds(void)
@@ -469,7 +471,8 @@ static void act(unsigned n)
         freeze();
         break;
     case ACT_REPLACE:
-        replace();
+        while (!replace())
+            sched_yield();
         break;
     default:
         check_bounds();
