@@ -135,6 +135,30 @@ static void frozen__outlives_eviction_and_close(void **state)
     failing_allocator_assert_none();
 }
 
+/* Goal: a view is of the contents that it was made of, not of those that replaced them; and a view of these is. */
+static void frozen__outlives_replace(void **state)
+{
+    struct trove_frozen *before, *after;
+
+    (void)state;
+    begin(16 * MIB, TROVE_OVERFULL_EVICT);
+    for (unsigned n = 0; n < 100; n++)
+        assert_int_equal(put(n), 0);
+    before = freeze();
+    assert_int_equal(trove_replace(cache, NULL, NULL, NULL), 0);
+    assert_int_equal(put(100), 0);
+    after = freeze();
+    assert_int_equal(trove_frozen_count(before), 100);
+    assert_int_equal(trove_frozen_count(after), 1);
+    assert_true(holds(after, 100) && !holds(before, 100));
+    assert_int_equal(trove_close(cache, NULL), 0);
+    for (unsigned n = 0; n < 100; n++)
+        assert_true(holds(before, n));
+    trove_frozen_free(before);
+    trove_frozen_free(after);
+    failing_allocator_assert_none();
+}
+
 /* Goal: it says why it cannot be made. */
 static void frozen__refused(void **state)
 {
@@ -212,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frozen__get_and_list),
         cmocka_unit_test(frozen__outlives_eviction_and_close),
+        cmocka_unit_test(frozen__outlives_replace),
         cmocka_unit_test(frozen__refused),
         cmocka_unit_test(frozen__complete_in_turmoil),
     };
