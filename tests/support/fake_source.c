@@ -140,6 +140,14 @@ int fake_hold_first(struct fake_source *source, const struct trove_request *requ
     return fake_answer(request, sink);
 }
 
+int fake_hang(struct fake_source *source, const struct trove_request *request,
+              struct trove_sink *sink, struct trove_error *err)
+{
+    (void)sink;
+    (void)latch_wait_or_cancel(&source->go, request->until.cancel);
+    return trove_error_set(err, -ECANCELED, "cancelled");
+}
+
 struct trove_stream *fake_occupy(struct trove *cache, struct fake_source *source)
 {
     struct trove_want want = {fake_id(1), TROVE_BLOB};

@@ -64,6 +64,10 @@ int fake_answer(const struct trove_request *request, struct trove_sink *sink);
 int fake_hold_first(struct fake_source *source, const struct trove_request *request,
                     struct trove_sink *sink, struct trove_error *err);
 
+/* A whole script: answers nothing until the request is cancelled or `go` is open, and fails then. */
+int fake_hang(struct fake_source *source, const struct trove_request *request,
+              struct trove_sink *sink, struct trove_error *err);
+
 /* Somebody who wants object 1 of CACHE until the stream is closed, and has been heard by SOURCE. */
 struct trove_stream *fake_occupy(struct trove *cache, struct fake_source *source);
 

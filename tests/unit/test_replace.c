@@ -407,14 +407,6 @@ static void replace__failure_of_an_old_flight(void **state)
     end();
 }
 
-static int hang(struct fake_source *self, const struct trove_request *request,
-                struct trove_sink *sink, struct trove_error *err)
-{
-    (void)sink;
-    (void)latch_wait_or_cancel(&self->go, request->until.cancel);
-    return trove_error_set(err, -ECANCELED, "cancelled");
-}
-
 /* Goal: an old request that hangs, and that nobody waits for any more, is cancelled; its source ends. */
 static void replace__cancels_what_nobody_waits_for(void **state)
 {
@@ -423,7 +415,7 @@ static void replace__cancels_what_nobody_waits_for(void **state)
     struct trove_result result;
 
     (void)state;
-    begin(hang);
+    begin(fake_hang);
     soon = trove_until_ms(1, NULL);
     assert_int_equal(trove_resolve(cache, &id, TROVE_BLOB, &soon, &result, NULL), -ETIMEDOUT);
     replace();
@@ -524,7 +516,7 @@ static void replace__then_close(void **state)
     struct trove_result result;
 
     (void)state;
-    begin(hang);
+    begin(fake_hang);
     stream = stream_of(5);
     latch_wait(&first.started);
     replace();

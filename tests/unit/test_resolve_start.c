@@ -575,14 +575,6 @@ static void start__cancelled_while_it_is_answered(void **state)
 
 /* --- the end of the cache ----------------------------------------------------------------------------------------- */
 
-static int hang(struct fake_source *self, const struct trove_request *request,
-                struct trove_sink *sink, struct trove_error *err)
-{
-    (void)sink;
-    (void)latch_wait_or_cancel(&self->go, request->until.cancel);
-    return trove_error_set(err, -ECANCELED, "cancelled");
-}
-
 /* Goal: closing answers what is outstanding, all of it before it returns; the handles live on. */
 static void start__closed_in_the_middle(void **state)
 {
@@ -594,7 +586,7 @@ static void start__closed_in_the_middle(void **state)
     struct ended ended;
 
     (void)state;
-    begin(hang, 1000);
+    begin(fake_hang, 1000);
     ended_init(&ended);
     notice.context = &ended;
     assert_int_equal(trove_ready_open(&notice.ready, NULL), 0);

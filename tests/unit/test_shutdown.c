@@ -17,14 +17,6 @@
 static struct fake_source source;
 static struct trove *cache;
 
-static int hang(struct fake_source *self, const struct trove_request *request,
-                struct trove_sink *sink, struct trove_error *err)
-{
-    (void)sink;
-    (void)latch_wait_or_cancel(&self->go, request->until.cancel);
-    return trove_error_set(err, -ECANCELED, "cancelled");
-}
-
 /* Does not hear of a cancelled request. */
 static int hang_deaf(struct fake_source *self, const struct trove_request *request,
                      struct trove_sink *sink, struct trove_error *err)
@@ -85,7 +77,7 @@ static void shutdown__answers_waiters(void **state)
     atomic_uint canceled = 0;
 
     (void)state;
-    begin(hang, 65536);
+    begin(fake_hang, 65536);
     run_threads(WAITERS + 1, resolve_in_vain, &canceled);
     assert_int_equal(canceled, WAITERS);
     end();
@@ -126,7 +118,7 @@ static void shutdown__answers_those_without_a_flight(void **state)
     atomic_uint canceled = 0;
 
     (void)state;
-    begin(hang, 4);
+    begin(fake_hang, 4);
     fetch = start_fetch();
     latch_wait(&source.started);
     assert_int_equal(trove_stream_open(cache, NULL, &stream, NULL), 0);
@@ -149,7 +141,7 @@ static void shutdown__queued_fetches(void **state)
 
     (void)state;
     for (unsigned late = 0; late < 2; late++) {
-        begin(hang, 65536);
+        begin(fake_hang, 65536);
         for (unsigned i = 0; i < 3; i++)
             fetches[i] = start_fetch();
         latch_wait(&source.started);
@@ -241,7 +233,7 @@ static int close_beside_a_reader(bool in_time)
     struct latch latches[2] = {LATCH_INIT, LATCH_INIT};
     pthread_t thread;
 
-    begin(hang, 10);
+    begin(fake_hang, 10);
     pthread_create(&thread, NULL, read_on, latches);
     latch_wait(&latches[0]);
     if (in_time) {
