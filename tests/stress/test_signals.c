@@ -139,12 +139,24 @@ static void borrow(unsigned n)
     atomic_fetch_add(&lookups, 1);
 }
 
+/* A thread is born with both signals blocked: a handler may read only once its thread is registered. */
+static void set_blocked(int how)
+{
+    sigset_t both;
+
+    sigemptyset(&both);
+    sigaddset(&both, SIGUSR1);
+    sigaddset(&both, SIGUSR2);
+    pthread_sigmask(how, &both, NULL);
+}
+
 static void work(unsigned index)
 {
     uint64_t random = index + 1;
     unsigned next = KEPT + index;
 
     trove_thread_init();
+    set_blocked(SIG_UNBLOCK);
     while (atomic_load(&is_over) == 0) {
         random = random * 6364136223846793005u + 1442695040888963407u;
         put_into(passing, (unsigned)(random >> 33) % PASSING);
@@ -217,6 +229,7 @@ static void signals__anywhere(void **state)
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGUSR2, &action, NULL);
     open_caches();
+    set_blocked(SIG_BLOCK);
     for (unsigned i = 0; i < WORKERS; i++) {
         workers[i].index = i;
         assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]), 0);
