@@ -11,6 +11,8 @@
  * Method    rounds; in a round each kind's 2^17 lookups once, in turn; nanoseconds of the thread's time a lookup, medians
  *           over the rounds. The sum of what was found is checked.
  */
+#include "bench/keys.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,13 +40,6 @@ struct bucket {
 static struct bucket *buckets;
 static struct object *objects;
 static uint32_t *places; /* of slots */
-
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
 
 #define LOOKUP_LOOP(name, added)                                                                   \
     static __attribute__((noinline)) uint64_t name(void)                                           \
@@ -109,7 +104,7 @@ static void fill(void)
     for (size_t i = 0; i < OBJECTS; i++)
         objects[i].size = 80;
     for (size_t i = 0; i < BUCKETS * 8; i++)
-        buckets[i / 8].slots[i % 8] = &objects[mix(i) % OBJECTS];
+        buckets[i / 8].slots[i % 8] = &objects[bench_mix(i) % OBJECTS];
 }
 
 static double now_ns(void)
@@ -125,7 +120,7 @@ static double measure(size_t kind, size_t seed)
     double begin;
 
     for (size_t i = 0; i < LOOKUPS; i++)
-        places[i] = (uint32_t)(mix(seed * LOOKUPS + i) % (BUCKETS * 8));
+        places[i] = (uint32_t)(bench_mix(seed * LOOKUPS + i) % (BUCKETS * 8));
     begin = now_ns();
     if (kinds[kind].run() != LOOKUPS * 80) {
         fprintf(stderr, "bench_window: a lookup went wrong\n");

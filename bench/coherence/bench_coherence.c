@@ -23,6 +23,7 @@
  *     bench_coherence [--quick] [--json FILE]      $BENCH_RESULTS is the default of FILE
  */
 #include "accesses.h"
+#include "bench/keys.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,11 +48,7 @@ static double zipf_below[KEYS]; /* how often a key up to this one is drawn */
 
 static uint64_t draw(uint64_t *state)
 {
-    uint64_t x = *state += 0x9e3779b97f4a7c15;
-
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
+    return bench_mix(*state += 0x9e3779b97f4a7c15);
 }
 
 static void prepare_zipf(void)

@@ -5,6 +5,7 @@
  * Objects are made as a fetch makes them, without their bytes: large ones then cost no memory but the pages that are
  * touched. The reclaimer's thread is kept from starting; this one takes its turns, at places that only the trace decides.
  */
+#include "bench/keys.h"
 #include "core/cache_struct.h"
 #include "trace_replay.h"
 #include <errno.h>
@@ -23,16 +24,10 @@ struct trove_replay {
     bool whole;
 };
 
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
 static struct trove_oid id_of(uint32_t object)
 {
-    uint64_t words[3] = {mix(object + 1), mix(object ^ 0x9e3779b97f4a7c15), mix(object * 3ul + 7)};
+    uint64_t words[3] = {bench_mix(object + 1), bench_mix(object ^ 0x9e3779b97f4a7c15),
+                         bench_mix(object * 3ul + 7)};
     struct trove_oid id = {{0}};
 
     memcpy(id.bytes, words, 20);

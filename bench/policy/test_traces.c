@@ -2,6 +2,7 @@
 /*
  * test_traces.c - the bench's readers of traces, with files as they should be and as they should not.
  */
+#include "bench/keys.h"
 #include "support.h"
 #include "trace.h"
 #include <errno.h>
@@ -177,13 +178,6 @@ static void traces__columns(void **state)
     }
 }
 
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
 /* Goal: whatever the bytes are, there is an answer, and never more requests than the bytes can hold. */
 static void traces__any_bytes(void **state)
 {
@@ -193,14 +187,14 @@ static void traces__any_bytes(void **state)
     (void)state;
     for (uint64_t n = 0; n < 20000; n++) {
         const struct trace_columns columns = {2, 3, n % 2 ? 4 : 0, ',', n % 3 == 0};
-        size_t size = mix(n) % 200;
+        size_t size = bench_mix(n) % 200;
         struct trace trace;
         uint64_t place;
         int r;
 
         data = malloc(size + 1);
         for (size_t i = 0; i < size; i++)
-            data[i] = (unsigned char)alphabet[mix(n << 8 | i) % (sizeof(alphabet) - 1)];
+            data[i] = (unsigned char)alphabet[bench_mix(n << 8 | i) % (sizeof(alphabet) - 1)];
         trace_init(&trace, "any");
         r = trace_parse_csv(&trace, &columns, data, size, &place);
         assert_true(r == 0 || (r < 0 && place > 0));

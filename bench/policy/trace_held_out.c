@@ -3,6 +3,7 @@
  * trace_held_out.c - traces made by formula with which no rule was chosen: they judge, and nothing is tuned to them. The same in
  * each run. Who changes a rule because of one of them needs new ones.
  */
+#include "bench/keys.h"
 #include "trace.h"
 #include <math.h>
 #include <stdlib.h>
@@ -14,23 +15,16 @@
 
 enum sizes { EQUAL, LOGNORMAL, LIKE_GIT };
 
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
 /* From 0 to below 1: the Nth of the SALTth sequence. */
 static double random_of(uint64_t n, uint64_t salt)
 {
-    return (double)(mix(mix(n + salt * 0x9e3779b97f4a7c15) * 2 + 1) >> 11) * 0x1p-53;
+    return (double)(bench_mix(bench_mix(n + salt * 0x9e3779b97f4a7c15) * 2 + 1) >> 11) * 0x1p-53;
 }
 
 static uint64_t size_of(uint64_t key, enum sizes sizes)
 {
-    double u = (double)(mix(key ^ 0xabcdef) >> 11) * 0x1p-53;
-    double v = (double)(mix(key ^ 0x13579) >> 11) * 0x1p-53, size = 200;
+    double u = (double)(bench_mix(key ^ 0xabcdef) >> 11) * 0x1p-53;
+    double v = (double)(bench_mix(key ^ 0x13579) >> 11) * 0x1p-53, size = 200;
 
     if (sizes == LOGNORMAL)
         size = exp(6.5 + 1.6 * sqrt(-2 * log(u + 1e-12)) * cos(6.283185 * v)) + 40;
@@ -131,7 +125,7 @@ static const struct {
 
 static void use(struct trace *trace, uint64_t key, enum sizes sizes)
 {
-    if (trace_add(trace, mix(key + 12345), size_of(key, sizes), TROVE_BLOB) < 0)
+    if (trace_add(trace, bench_mix(key + 12345), size_of(key, sizes), TROVE_BLOB) < 0)
         abort();
 }
 

@@ -4,22 +4,16 @@
  *
  * Sizes are like those of git's objects: most some hundred bytes to some kilobytes, few much larger.
  */
+#include "bench/keys.h"
 #include "trace.h"
 #include <math.h>
 #include <stdlib.h>
 #include <trove/object.h>
 
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
 /* From 0 to below 1. */
 static double random_of(uint64_t n)
 {
-    return (double)(mix(n * 2 + 1) >> 11) * 0x1p-53;
+    return (double)(bench_mix(n * 2 + 1) >> 11) * 0x1p-53;
 }
 
 /* A third commits and trees of some hundred bytes, the others blobs with a long tail. */

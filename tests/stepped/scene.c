@@ -4,6 +4,7 @@
  */
 #include "scene.h"
 #include "core/cache_struct.h"
+#include "core/rcu.h"
 #include "failing_allocator.h"
 #include "fake_hash.h"
 #include "recount.h"
@@ -160,6 +161,16 @@ void scene_actor_puts(void *context)
     struct scene *scene = context;
 
     scene->result = scene_put(scene, scene->number, &scene->actor_added);
+}
+
+void scene_actor_puts_and_moves(void *context)
+{
+    struct scene *scene = context;
+
+    scene_actor_puts(scene);
+    trove__section_enter();
+    trove__table_move(&scene->cache->table);
+    trove__section_leave();
 }
 
 void scene_begin_with_nothing(struct scene *scene)

@@ -86,6 +86,8 @@ void scene_put_until_gone(struct scene *scene);
 
 /* An actor that puts its number; others that put the same; where it must be afterwards. */
 void scene_actor_puts(void *scene);
+/* It helps to move, too, as a put does when the reclaimer's thread falls behind; here it is as if it had. */
+void scene_actor_puts_and_moves(void *scene);
 void scene_put_the_same(struct scene *scene);
 void scene_number_is_there(struct scene *scene);
 

@@ -321,22 +321,11 @@ static void full_and_moving(struct scene *scene)
     scene->number = scene->count++;
 }
 
-/* A put helps when the reclaimer's thread falls behind; here it is as if it had. */
-static void act_put_and_move(void *context)
-{
-    struct scene *scene = context;
-
-    scene_actor_puts(scene);
-    trove__section_enter();
-    trove__table_move(&scene->cache->table);
-    trove__section_leave();
-}
-
 static void stopped_cache__put_that_helps_to_move(void **state)
 {
     const struct play put = {
-        full_and_moving,          act_put_and_move,   .after = scene_number_is_there,
-        .max_bytes = LARGE_CACHE, .size = LARGE_SIZE, .stride = 3};
+        full_and_moving,          scene_actor_puts_and_moves, .after = scene_number_is_there,
+        .max_bytes = LARGE_CACHE, .size = LARGE_SIZE,         .stride = 3};
 
     (void)state;
     play(&put, 100);

@@ -204,21 +204,11 @@ static void stopped_replace__put_that_evicts(void **state)
     play(&put, 50);
 }
 
-static void act_put_and_move(void *context)
-{
-    struct scene *scene = context;
-
-    scene_actor_puts(scene);
-    trove__section_enter();
-    trove__table_move(&scene->cache->table);
-    trove__section_leave();
-}
-
 static void stopped_replace__move(void **state)
 {
     const struct play put = {
-        half_moved,    act_put_and_move, replace_beside,           all_is_discarded,
-        .alone = true, .stride = 3,      .max_bytes = LARGE_CACHE, .size = LARGE_SIZE};
+        half_moved,  scene_actor_puts_and_moves, replace_beside,    all_is_discarded, .alone = true,
+        .stride = 3, .max_bytes = LARGE_CACHE,   .size = LARGE_SIZE};
 
     (void)state;
     play(&put, 50);

@@ -7,12 +7,12 @@
 #include "core/process.h"
 #include "core/until.h"
 #include "fake_source.h"
+#include "in_child.h"
 #include "support.h"
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <trove/telemetry.h>
 #include <unistd.h>
 
@@ -37,20 +37,6 @@ static int hold_in_parent(struct fake_source *self, const struct trove_request *
         !latch_wait_or_cancel(&self->go, request->until.cancel))
         return -ECANCELED;
     return fake_answer(request, sink);
-}
-
-/* Runs CHECK in a child; its number when it says that something is wrong. */
-static int in_child(int (*check)(void *context), void *context)
-{
-    pid_t child = fork();
-    int status;
-
-    assert_true(child >= 0);
-    if (child == 0)
-        _exit(check(context));
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
 }
 
 static int changes(void *context)

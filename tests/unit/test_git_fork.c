@@ -8,6 +8,7 @@
  * wait for the locks (a child waits for one for ever, fork__anywhere).
  */
 #include "fake_source.h"
+#include "in_child.h"
 #include "peer.h"
 #include "support.h"
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <trove/trove.h>
 #include <unistd.h>
 
@@ -153,20 +153,6 @@ static int close_scene(void)
 {
     trove_git_close(scene.git);
     return trove_close(scene.cache, NULL);
-}
-
-/* What is wrong in a child; 0: nothing. */
-static int in_child(int (*check)(void *context), void *context)
-{
-    pid_t child = fork();
-    int status;
-
-    assert_true(child >= 0);
-    if (child == 0)
-        _exit(check(context));
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
 }
 
 /* --- a request under way ------------------------------------------------------------------------------------------ */

@@ -306,13 +306,8 @@ static unsigned spared_of(struct trove__worth *worth, enum trove__leaver kind, u
 static void tell(struct trove__worth *worth, enum trove__leaver kind, unsigned seen,
                  unsigned wanted)
 {
-    static const union {
-        struct trove_object object;
-        unsigned char bytes[64];
-    } made;
-
     for (unsigned n = 0; n < seen; n++)
-        trove__worth_seen(worth, &made.object, kind, n < wanted, 1000);
+        trove__worth_seen(worth, kind, n < wanted, 1000);
 }
 
 /* Goal: what is wanted again more often than idle objects are is spared, but for one in so many; a light object sooner than a
