@@ -11,7 +11,7 @@
  * PROTOCOL   A lagging sum cancels a request that somebody has just joined, or one whose last flight is just decided. The first
  *            is why the fetch thread, once its source has returned cancelled, asks again for what is waited for then
  *            (request.c). The second costs a connection.
- * EDGES      E1 awaited count_off() acq_rel, trove__interest_decided() acq_rel: who makes `awaited` 0 sees all that is decided
+ * EDGES      E1 awaited trove__interest_lost() acq_rel, trove__interest_decided() acq_rel: who makes `awaited` 0 sees all that is decided
  *            E2 free    trove__interest_unref() release -> the last trove__interest_unref() acquire   all uses before the free
  * PROGRESS   wait-free; cancelling writes to a descriptor, once for each time that nobody waits.
  * TESTS      tests/unit/test_abandoned.c, tests/stress/test_flight_stress.c
@@ -28,8 +28,7 @@ struct trove__interest {
     struct trove_cancel *token;
 };
 
-/* One less that is waited for. */
-static void count_off(struct trove__interest *interest)
+void trove__interest_lost(struct trove__interest *interest)
 {
     /* ACQ_REL [E1 awaited], and ACQUIRE: pair with trove__interest_decided(). */
     if (trove__sub_acq_rel(&interest->awaited, 1) == 1 &&
@@ -45,7 +44,7 @@ static void watch(struct trove__interest *interest, struct trove__flight *flight
     case TROVE__WATCHED_AWAITED:
         return;
     case TROVE__WATCHED_LEFT:
-        count_off(interest);
+        trove__interest_lost(interest);
         return;
     default: /* decided already */
         trove__interest_decided(interest, true);
@@ -69,7 +68,7 @@ struct trove__interest *trove__interest_create(struct trove_cancel *unit_token,
     atomic_init(&interest->awaited, (unsigned)count + 1); /* I2 */
     for (size_t i = 0; i < count; i++)
         watch(interest, flights[i]);
-    count_off(interest);
+    trove__interest_lost(interest);
     return interest;
 }
 
@@ -87,11 +86,6 @@ struct trove_cancel *trove__interest_token(const struct trove__interest *interes
     return interest->token;
 }
 
-void trove__interest_lost(struct trove__interest *interest)
-{
-    count_off(interest);
-}
-
 void trove__interest_back(struct trove__interest *interest)
 {
     trove__add_relaxed(&interest->awaited, 1); /* RELAXED: a count; it hands nothing over */
@@ -99,8 +93,8 @@ void trove__interest_back(struct trove__interest *interest)
 
 void trove__interest_decided(struct trove__interest *interest, bool awaited)
 {
-    /* RELEASE [E1 awaited]: before it is off the other count. Pairs with count_off(). */
+    /* RELEASE [E1 awaited]: before it is off the other count. Pairs with trove__interest_lost(). */
     trove__sub_acq_rel(&interest->undecided, 1);
     if (awaited)
-        count_off(interest);
+        trove__interest_lost(interest);
 }

@@ -56,11 +56,11 @@ static bool has_jemalloc(void)
 static size_t jemalloc_usable(size_t size, size_t align)
 {
     size_t usable = nallocx(size, jemalloc_flags(align));
+    _Atomic uint16_t *known = align == TROVE__KNOWN_ALIGN ? trove__known_of(size) : NULL;
 
     /* RELAXED, both: see memory.h; before the first allocation there may still be another allocator. */
-    if (align == TROVE__KNOWN_ALIGN && size <= TROVE__KNOWN_BYTES && trove__load_relaxed(&in_use))
-        trove__store_relaxed(&trove__known_usable[(size + TROVE__QUANTUM - 1) / TROVE__QUANTUM],
-                             (uint16_t)usable);
+    if (known != NULL && trove__load_relaxed(&in_use))
+        trove__store_relaxed(known, (uint16_t)usable);
     return usable;
 }
 #endif

@@ -29,13 +29,20 @@ size_t trove__sized_usable(size_t size, size_t align); /* bytes that such an all
 extern _Atomic uint16_t trove__known_usable[TROVE__KNOWN_BYTES / TROVE__QUANTUM + 1]
     __attribute__((visibility("hidden")));
 
+/* Where that of SIZE is; NULL: it is too large. */
+static inline _Atomic uint16_t *trove__known_of(size_t size)
+{
+    return size <= TROVE__KNOWN_BYTES
+               ? &trove__known_usable[(size + TROVE__QUANTUM - 1) / TROVE__QUANTUM]
+               : NULL;
+}
+
 static inline size_t trove__known_or_usable(size_t size)
 {
-    size_t usable = 0;
+    _Atomic uint16_t *known = trove__known_of(size);
+    size_t usable =
+        known == NULL ? 0 : trove__load_relaxed(known); /* RELAXED: all store the same */
 
-    if (size <= TROVE__KNOWN_BYTES) /* RELAXED: everybody stores the same */
-        usable =
-            trove__load_relaxed(&trove__known_usable[(size + TROVE__QUANTUM - 1) / TROVE__QUANTUM]);
     return usable != 0 ? usable : trove__sized_usable(size, TROVE__KNOWN_ALIGN);
 }
 

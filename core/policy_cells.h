@@ -22,6 +22,15 @@ static inline uint64_t trove__policy_objects(struct trove__policy *policy)
     return trove__table_entries_hint(policy->table);
 }
 
+/* OBJECT was evicted as KIND, or was spared as KIND and is looked at again, WANTED or not. */
+static inline void trove__policy_seen(struct trove__policy *policy,
+                                      const struct trove_object *object, enum trove__leaver kind,
+                                      bool wanted)
+{
+    if (trove__worth_counts(&policy->worth, object, kind)) /* first: the sum is dear */
+        trove__worth_seen(&policy->worth, kind, wanted, trove__policy_objects(policy));
+}
+
 static inline void trove__policy_count(struct trove__policy *policy, enum trove__counter which,
                                        uint64_t n)
 {

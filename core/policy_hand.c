@@ -25,16 +25,16 @@ static void take_out(struct trove__policy *policy, enum trove__leaver kind,
 
     if (r == 0) {
         trove__ghosts_remember(&policy->ghosts, hash, kind, bytes);
-        if (trove__worth_counts(&policy->worth, object, kind)) /* the sum is dear */
-            trove__worth_seen(&policy->worth, object, kind, false, trove__policy_objects(policy));
+        trove__policy_seen(policy, object, kind, false);
         trove__policy_count(policy, TROVE__COUNT_EVICTIONS, 1);
         trove__policy_count_gone(policy, bytes);
         trove__add_gone(gone, bytes);
-        gone->charged += deferred ? bytes : 0;
-        if (deferred)
+        if (deferred) {
+            gone->charged += bytes;
             trove__reclaim_deferred(policy->reclaim, object);
-        else
+        } else {
             trove__reclaim_object(policy->reclaim, object);
+        }
         return;
     }
     if (deferred)

@@ -14,9 +14,10 @@ struct trove__gone {
         charged; /* of these bytes: still in the live account of the cache, the hand's own to use or to give back */
 };
 
+/* One more, of BYTES. */
 static inline void trove__add_gone(struct trove__gone *gone, uint64_t bytes)
 {
-    gone->objects += bytes > 0;
+    gone->objects++;
     gone->bytes += bytes;
 }
 

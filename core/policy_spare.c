@@ -65,11 +65,9 @@ static bool was_used(struct trove__policy *policy, const struct trove_object *ob
     bool used = hint > (spared == SPARED_LEFT_1 ? 1 : spared == SPARED_LEFT_2 ? 2 : 0);
 
     if (spared == SPARED_ONCE)
-        trove__worth_seen(&policy->worth, object, TROVE__LEAVER_ONCE, used,
-                          trove__policy_objects(policy));
+        trove__policy_seen(policy, object, TROVE__LEAVER_ONCE, used);
     else if (spared == SPARED_LEFT_1 || spared == SPARED_LEFT_2)
-        trove__worth_seen(&policy->worth, object, TROVE__LEAVER_CREDIT, used,
-                          trove__policy_objects(policy));
+        trove__policy_seen(policy, object, TROVE__LEAVER_CREDIT, used);
     return used;
 }
 

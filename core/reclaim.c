@@ -24,7 +24,7 @@
  *           gets something done. What moves across a grace period has its two ends around that one (table_home.c).
  *
  * EDGES
- *   E1 retire    push() release -> detach() acquire      the link, and all the retirer's uses of the memory
+ *   E1 retire    push_object(), trove__reclaim_memory() release -> grace_and_free() acquire      the link, and all the retirer's uses of the memory
  *   E2 thread    start_thread() release -> trove__reclaim_stop() acquire     the thread's id
  *   E3 mood      push_object(), trove__reclaim_memory() and nudge() seq_cst -> sleep_in() seq_cst    a store-load pair on both sides
  *   E4 exited    reclaimer() release -> trove__reclaim_stop() acquire        the thread touches the cache no more
@@ -136,7 +136,8 @@ static void settle(struct trove__reclaim *reclaim, struct trove__doomed *doomed,
     uint64_t bytes = doomed->freed_bytes;
 
     doomed->freed_bytes = 0;
-    uncharge(reclaim->budget, bytes);
+    if (bytes != 0)
+        uncharge(reclaim->budget, bytes);
 }
 
 /* Frees DOOMED, one by one from the head, so that a fork in between loses at most one object, and settles now and then:
@@ -144,7 +145,8 @@ static void settle(struct trove__reclaim *reclaim, struct trove__doomed *doomed,
 static void free_objects(struct trove__reclaim *reclaim, struct trove__doomed *doomed,
                          void (*uncharge)(struct trove__budget *, uint64_t))
 {
-    uint64_t most = reclaim->budget->deferred_max / SETTLE_PART;
+    uint64_t part = reclaim->budget->deferred_max / SETTLE_PART;
+    uint64_t most = part < SETTLE_BYTES ? part : SETTLE_BYTES;
     struct trove_object *object;
 
     while ((object = doomed->first) != NULL) {
@@ -156,7 +158,7 @@ static void free_objects(struct trove__reclaim *reclaim, struct trove__doomed *d
         trove__object_release(object);
         reclaim->freed++;
         doomed->freed_bytes += bytes;
-        if (doomed->freed_bytes >= (most < SETTLE_BYTES ? most : SETTLE_BYTES))
+        if (doomed->freed_bytes >= most)
             settle(reclaim, doomed, uncharge);
     }
     settle(reclaim, doomed, uncharge);
@@ -183,7 +185,7 @@ void trove__reclaim_wait(struct trove__reclaim *reclaim)
 
 static void grace_and_free(struct trove__reclaim *reclaim)
 {
-    /* ACQUIRE [E1 retire], all three: pair with RELEASE in push_object() and trove__reclaim_memory(). A batch that is
+    /* ACQUIRE [E1 retire], all three: pair with push_object() and trove__reclaim_memory(). A batch that is
      * there already is a forked parent's, and gets its grace period here. */
     if (reclaim->batch.first == NULL)
         reclaim->batch.first = trove__exchange_acquire(&reclaim->objects, NULL);
@@ -281,7 +283,7 @@ static void nudge_now(struct trove__reclaim *reclaim, bool urgent)
     start_thread(reclaim);
     /* SEQ_CST [E3 mood]: after the push, which is seq_cst too; pairs with sleep_in(). */
     mood = trove__load_seq_cst(&reclaim->mood);
-    if (mood == MOOD_AWAKE || (mood == MOOD_PACING && !urgent))
+    if (mood == MOOD_AWAKE || (mood == MOOD_PACING && !urgent && !is_urgent(reclaim)))
         return;
     if (trove__cas_seq_cst(&reclaim->mood, &mood, MOOD_AWAKE))
         trove__futex_wake(&reclaim->mood, INT_MAX);
@@ -293,7 +295,7 @@ static void nudge(struct trove__reclaim *reclaim, bool urgent)
     struct trove__retiring *here = retiring_here;
 
     if (here == NULL || here->reclaim != reclaim) {
-        nudge_now(reclaim, urgent || is_urgent(reclaim));
+        nudge_now(reclaim, urgent);
         return;
     }
     here->owes = true;

@@ -22,16 +22,13 @@ void trove__worth_init(struct trove__worth *worth, uint64_t max_bytes)
     }
 }
 
-void trove__worth_seen(struct trove__worth *worth, const struct trove_object *object,
-                       enum trove__leaver kind, bool wanted, uint64_t objects)
+void trove__worth_seen(struct trove__worth *worth, enum trove__leaver kind, bool wanted,
+                       uint64_t objects)
 {
-    uint64_t seen, good;
-
-    if (!trove__worth_counts(worth, object, kind))
-        return;
     /* RELAXED, all: see EDGES */
-    seen = trove__load_relaxed(&worth->rates[kind].seen) + 1;
-    good = trove__load_relaxed(&worth->rates[kind].wanted) + wanted;
+    uint64_t seen = trove__load_relaxed(&worth->rates[kind].seen) + 1;
+    uint64_t good = trove__load_relaxed(&worth->rates[kind].wanted) + wanted;
+
     if (seen > objects + FEW) {
         seen /= 2;
         good /= 2;

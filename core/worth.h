@@ -51,9 +51,9 @@ static inline bool trove__worth_counts(const struct trove__worth *worth,
     return kind != TROVE__LEAVER_NEW && (object->id[6] & worth->skip) == 0;
 }
 
-/* OBJECT, one of OBJECTS, was evicted as KIND, or was spared as KIND and looked at again, WANTED or not. */
-void trove__worth_seen(struct trove__worth *worth, const struct trove_object *object,
-                       enum trove__leaver kind, bool wanted, uint64_t objects);
+/* An object that counts, one of OBJECTS, was evicted as KIND, or was spared as KIND and looked at again, WANTED or not. */
+void trove__worth_seen(struct trove__worth *worth, enum trove__leaver kind, bool wanted,
+                       uint64_t objects);
 /* OBJECT, evicted as KIND, came back. */
 void trove__worth_back(struct trove__worth *worth, const struct trove_object *object,
                        enum trove__leaver kind);
