@@ -169,14 +169,19 @@ bool trove__flight_join(struct trove__flight *flight)
 {
     uint32_t state = trove__load_acquire(&flight->state);
 
-    do {
+    for (;;) {
+        bool is_first = state == (TROVE__FLIGHT_SENT | WATCHED);
+
         if (phase_of(state) >= TROVE__FLIGHT_FAILED)
             return false;
+        if (is_first)
+            trove__interest_back(flight->interest); /* before the step: I1 of interest.c */
         /* ACQ_REL [E5 state]: pairs with the other CASes on `state`. */
-    } while (!trove__cas_acq_rel(&flight->state, &state, state + WAITER_ONE));
-    if (state == (TROVE__FLIGHT_SENT | WATCHED))
-        trove__interest_back(flight->interest);
-    return true;
+        if (trove__cas_acq_rel(&flight->state, &state, state + WAITER_ONE))
+            return true;
+        if (is_first)
+            trove__interest_lost(flight->interest);
+    }
 }
 
 /* Lets the object of a flight go that nobody waits for any more: who still refers to it (the request, a gather node) may do

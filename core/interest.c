@@ -4,17 +4,18 @@
  *
  * WHAT       Two counts for a request: flights that are not decided, and those among them that somebody waits for. Who makes the
  *            second 0 while the first is not cancels the request.
- * INVARIANTS I1 a flight's steps (a waiter more or less, decided) are those of its `state` word (flight.c), and each counts once,
- *            right after that step: so the sums are right once all have counted, and in between they may lag.
+ * INVARIANTS I1 a flight's steps (a waiter more or less, decided) are those of its `state` word (flight.c). Who is about to wait is
+ *            counted before that step, all else right after it: so neither sum is ever less than what it counts, and both are
+ *            right once all have counted.
  *            I2 until all flights are watched the request counts as one that is waited for.
  * ROLES      the fetch thread: create, unref. who joins, leaves or decides a watched flight: lost, back, decided.
- * PROTOCOL   A lagging sum cancels a request that somebody has just joined, or one whose last flight is just decided. The first
- *            is why the fetch thread, once its source has returned cancelled, asks again for what is waited for then
- *            (request.c). The second costs a connection.
+ * PROTOCOL   Who makes `awaited` 0 knows that nobody waits. Somebody may join afterwards: that is why the fetch thread, once its
+ *            source has returned cancelled, asks again for what is waited for then (request.c). And what nobody waits for may
+ *            be just decided: then a request is cancelled that is over but for its end, which costs a connection.
  * EDGES      E1 awaited trove__interest_lost() acq_rel, trove__interest_decided() acq_rel: who makes `awaited` 0 sees all that is decided
  *            E2 free    trove__interest_unref() release -> the last trove__interest_unref() acquire   all uses before the free
  * PROGRESS   wait-free; cancelling writes to a descriptor, once for each time that nobody waits.
- * TESTS      tests/unit/test_abandoned.c, tests/stress/test_flight_stress.c
+ * TESTS      tests/unit/test_abandoned.c, tests/stress/test_flight_stress.c, tests/explore/test_explore_interest.c (I1, each edge)
  */
 #include "core/interest.h"
 #include "core/flight.h"
@@ -88,7 +89,8 @@ struct trove_cancel *trove__interest_token(const struct trove__interest *interes
 
 void trove__interest_back(struct trove__interest *interest)
 {
-    trove__add_relaxed(&interest->awaited, 1); /* RELAXED: a count; it hands nothing over */
+    /* RELAXED: a count; the step of `state` that follows has who decides or leaves subtract after it. */
+    trove__add_relaxed(&interest->awaited, 1);
 }
 
 void trove__interest_decided(struct trove__interest *interest, bool awaited)

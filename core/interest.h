@@ -21,8 +21,9 @@ void trove__interest_unref(struct trove__interest *interest); /* NULL is fine */
 /* Cancelled with the unit's, or when nobody waits for what is not yet decided. Borrowed. */
 struct trove_cancel *trove__interest_token(const struct trove__interest *interest);
 
-/* What flight.c says of a watched flight that is not decided: its last waiter has left; somebody waits for it again; it is
- * decided, and (AWAITED) somebody waited. The caller has a reference on the flight, which has one on INTEREST. */
+/* What flight.c says of a watched flight that is not decided: its last waiter has left, or somebody is not about to wait after all;
+ * somebody is about to wait for it again; it is decided, and (AWAITED) somebody waited. The caller has a reference on the
+ * flight, which has one on INTEREST. */
 void trove__interest_lost(struct trove__interest *interest);
 void trove__interest_back(struct trove__interest *interest);
 void trove__interest_decided(struct trove__interest *interest, bool awaited);

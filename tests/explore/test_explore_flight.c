@@ -7,13 +7,12 @@
  * A unit without threads: each case completes its flights itself. Sleeps are the explorer's futexes; a sleep with a deadline
  * may end at any time.
  */
-#include "core/cache_struct.h"
 #include "core/failure.h"
 #include "core/rcu.h"
 #include "core/stream_internal.h"
-#include "core/unit.h"
 #include "core/until.h"
 #include "edges.h"
+#include "small_unit.h"
 #include "support.h"
 #include <errno.h>
 #include <stdio.h>
@@ -21,8 +20,7 @@
 #define BYTES 8
 
 struct play {
-    struct trove cache; /* for its hash only */
-    struct trove__unit unit;
+    struct small_unit small;
     struct trove__ledger *ledger;
     struct trove__flight *flight;
     struct trove_object *object;
@@ -34,28 +32,9 @@ struct play {
     int results[EXPLORER_THREADS];
 };
 
-static uint64_t hash_of(const struct trove__secret *secret, const uint8_t *id)
-{
-    (void)secret, (void)id;
-    return 1; /* all in one list */
-}
-
-static struct trove_want want_of(unsigned n)
-{
-    struct trove_want want = {.type = TROVE_BLOB};
-
-    want.id.bytes[0] = (unsigned char)n;
-    return want;
-}
-
 static void setup_unit(struct play *play, uint32_t flights)
 {
-    play->cache.table.hash = hash_of;
-    play->unit.cache = &play->cache;
-    trove__store_relaxed(&play->unit.orphaned, 1);        /* RELAXED, both: nobody is there */
-    trove__store_relaxed(&play->unit.gather.fetchers, 1); /* somebody who completes */
-    explorer_assert(trove__flight_pool_init(&play->unit.pool, flights) == 0);
-    explorer_assert(trove__flight_table_init(&play->unit.table, flights) == 0);
+    small_unit_init(&play->small, flights);
     play->ledger = trove__ledger_create();
 }
 
@@ -74,21 +53,12 @@ static struct trove_object *make_object(struct play *play)
     return object;
 }
 
-static struct trove__flight *make_flight(struct play *play, unsigned n)
-{
-    const struct trove_want want = want_of(n);
-    struct trove__flight *flight = NULL;
-
-    explorer_assert(trove__flight_create(&play->unit, &want, 1, TROVE__INTERACTIVE, &flight) == 0);
-    return flight;
-}
-
 /* A flight in the table with WAITERS, each with a reference, and one reference for who completes it. */
 static void setup_flight(struct play *play, unsigned waiters)
 {
     setup_unit(play, 4);
-    play->flight = make_flight(play, 1);
-    explorer_assert(trove__flight_insert(&play->unit, play->flight));
+    play->flight = small_flight(&play->small, 1);
+    explorer_assert(trove__flight_insert(&play->small.unit, play->flight));
     trove__flight_ref(play->flight);
     for (; waiters > 1; waiters--) {
         explorer_assert(trove__flight_join(play->flight));
@@ -123,14 +93,14 @@ static void take_result(struct play *play, struct trove__flight *flight, unsigne
 
 static void wait_until(struct play *play, unsigned thread, const struct trove_until *until)
 {
-    int r = trove__flight_wait(&play->unit, play->flight, until);
+    int r = trove__flight_wait(&play->small.unit, play->flight, until);
 
     if (r == 0)
         take_result(play, play->flight, thread);
     else
         play->results[thread] = r;
     trove__flight_leave(play->flight);
-    trove__flight_unref(&play->unit, play->flight);
+    trove__flight_unref(&play->small.unit, play->flight);
 }
 
 static void wait_as_first(void *play)
@@ -171,13 +141,13 @@ static void leave_unanswered(void *context)
     struct play *play = context;
 
     trove__flight_leave(play->flight);
-    trove__flight_unref(&play->unit, play->flight);
+    trove__flight_unref(&play->small.unit, play->flight);
 }
 
 static void complete_with_object(struct play *play, struct trove__flight *flight)
 {
     play->object = make_object(play);
-    explorer_assert(trove__flight_complete(&play->unit, flight, 0, play->object, true, NULL));
+    explorer_assert(trove__flight_complete(&play->small.unit, flight, 0, play->object, true, NULL));
 }
 
 static void complete(void *context)
@@ -185,7 +155,7 @@ static void complete(void *context)
     struct play *play = context;
 
     complete_with_object(play, play->flight);
-    trove__flight_unref(&play->unit, play->flight);
+    trove__flight_unref(&play->small.unit, play->flight);
 }
 
 static void complete_with_failure(void *context)
@@ -193,9 +163,10 @@ static void complete_with_failure(void *context)
     struct play *play = context;
     struct trove__failure *failure = trove__failure_create(-EIO, "no");
 
-    explorer_assert(trove__flight_complete(&play->unit, play->flight, -EIO, NULL, false, failure));
+    explorer_assert(
+        trove__flight_complete(&play->small.unit, play->flight, -EIO, NULL, false, failure));
     trove__failure_unref(failure);
-    trove__flight_unref(&play->unit, play->flight);
+    trove__flight_unref(&play->small.unit, play->flight);
 }
 
 /* As a fetch thread does. */
@@ -203,9 +174,9 @@ static void send_and_complete(void *context)
 {
     struct play *play = context;
 
-    if (trove__flight_send(&play->unit, play->flight))
+    if (trove__flight_send(&play->small.unit, play->flight))
         complete_with_object(play, play->flight);
-    trove__flight_unref(&play->unit, play->flight);
+    trove__flight_unref(&play->small.unit, play->flight);
 }
 
 /* As admission.c does without a cache: joins the flight of id 1, or leads one and completes it. */
@@ -217,35 +188,36 @@ static void ask(struct play *play, unsigned thread)
     for (;;) {
         struct trove_oid id;
 
-        flight = trove__flight_find(&play->unit, &want.id);
+        flight = trove__flight_find(&play->small.unit, &want.id);
         if (flight == NULL) {
-            flight = make_flight(play, 1);
-            if (trove__flight_insert(&play->unit, flight))
+            flight = small_flight(&play->small, 1);
+            if (trove__flight_insert(&play->small.unit, flight))
                 break;
-            trove__flight_unref(&play->unit, flight);
-            trove__flight_unref(&play->unit, flight);
+            trove__flight_unref(&play->small.unit, flight);
+            trove__flight_unref(&play->small.unit, flight);
             continue;
         }
         id = trove__flight_id(flight);
         explorer_assert(memcmp(&id, &want.id, 20) == 0);
         if (trove__flight_join(flight)) {
-            explorer_assert(trove__flight_wait(&play->unit, flight, NULL) == 0);
+            explorer_assert(trove__flight_wait(&play->small.unit, flight, NULL) == 0);
             take_result(play, flight, thread);
             trove__flight_leave(flight);
-            trove__flight_unref(&play->unit, flight);
+            trove__flight_unref(&play->small.unit, flight);
             return;
         }
-        trove__flight_remove(&play->unit, flight);
-        trove__flight_unref(&play->unit, flight);
+        trove__flight_remove(&play->small.unit, flight);
+        trove__flight_unref(&play->small.unit, flight);
     }
     /* RELAXED, both: who was before has cached it before the flight left the table. */
     if (trove__load_relaxed(&play->is_cached) == 0)
         play->led[thread]++;
     trove__store_relaxed(&play->is_cached, 1);
-    explorer_assert(trove__flight_complete(&play->unit, flight, 0, make_object(play), true, NULL));
+    explorer_assert(
+        trove__flight_complete(&play->small.unit, flight, 0, make_object(play), true, NULL));
     take_result(play, flight, thread);
     trove__flight_leave(flight);
-    trove__flight_unref(&play->unit, flight);
+    trove__flight_unref(&play->small.unit, flight);
 }
 
 static void ask_as_first(void *play)
@@ -263,12 +235,12 @@ static void end_and_begin(struct play *play, unsigned n)
 {
     struct trove__flight *flight = play->flight;
 
-    explorer_assert(trove__flight_complete(&play->unit, flight, -ENOENT, NULL, false, NULL));
+    explorer_assert(trove__flight_complete(&play->small.unit, flight, -ENOENT, NULL, false, NULL));
     trove__flight_leave(flight);
-    trove__flight_unref(&play->unit, flight);
-    trove__flight_unref(&play->unit, flight);
-    flight = make_flight(play, n);
-    explorer_assert(trove__flight_insert(&play->unit, flight));
+    trove__flight_unref(&play->small.unit, flight);
+    trove__flight_unref(&play->small.unit, flight);
+    flight = small_flight(&play->small, n);
+    explorer_assert(trove__flight_insert(&play->small.unit, flight));
 }
 
 static void end_and_begin_another(void *play)
@@ -284,7 +256,7 @@ static void end_and_begin_behind(void *play)
 static void look_for(struct play *play, unsigned n)
 {
     const struct trove_want want = want_of(n);
-    struct trove__flight *flight = trove__flight_find(&play->unit, &want.id);
+    struct trove__flight *flight = trove__flight_find(&play->small.unit, &want.id);
     struct trove_oid id;
 
     if (flight == NULL)
@@ -292,7 +264,7 @@ static void look_for(struct play *play, unsigned n)
     id = trove__flight_id(flight);
     explorer_assert(memcmp(&id, &want.id, 20) == 0);
     explorer_assert(flight->type == TROVE_BLOB);
-    trove__flight_unref(&play->unit, flight);
+    trove__flight_unref(&play->small.unit, flight);
 }
 
 static void look_for_first(void *play)
@@ -310,21 +282,21 @@ static void insert_another(void *context)
 {
     struct play *play = context;
 
-    explorer_assert(trove__flight_insert(&play->unit, make_flight(play, 3)));
+    explorer_assert(trove__flight_insert(&play->small.unit, small_flight(&play->small, 3)));
 }
 
 static void insert_before(void *context)
 {
     struct play *play = context;
 
-    explorer_assert(trove__flight_insert(&play->unit, make_flight(play, 0)));
+    explorer_assert(trove__flight_insert(&play->small.unit, small_flight(&play->small, 0)));
 }
 
 static void remove_it(void *context)
 {
     struct play *play = context;
 
-    trove__flight_remove(&play->unit, play->flight);
+    trove__flight_remove(&play->small.unit, play->flight);
 }
 
 static void look_for_third(void *play)
@@ -338,7 +310,7 @@ static void setup_third_behind(void *context)
     struct play *play = context;
 
     setup_flight(play, 1);
-    explorer_assert(trove__flight_insert(&play->unit, make_flight(play, 3)));
+    explorer_assert(trove__flight_insert(&play->small.unit, small_flight(&play->small, 3)));
 }
 
 static void find_third(void *context)
@@ -346,7 +318,7 @@ static void find_third(void *context)
     struct play *play = context;
     const struct trove_want want = want_of(3);
 
-    explorer_assert(trove__flight_find(&play->unit, &want.id) != NULL);
+    explorer_assert(trove__flight_find(&play->small.unit, &want.id) != NULL);
 }
 
 /* --- waiting without a thread ------------------------------------------------------------------------------------------- */
@@ -357,8 +329,9 @@ static void setup_node(void *context)
     const struct trove_want want = want_of(1);
 
     setup_flight(play, 1);
-    trove__store_relaxed(&play->unit.references, 2); /* RELAXED: nobody is there yet */
-    explorer_assert(trove__stream_create(&play->unit, NULL, TROVE__PREFETCH, &play->stream) == 0);
+    trove__store_relaxed(&play->small.unit.references, 2); /* RELAXED: nobody is there yet */
+    explorer_assert(trove__stream_create(&play->small.unit, NULL, TROVE__PREFETCH, &play->stream) ==
+                    0);
     play->node = trove__stream_nodes_create(play->stream, &want, NULL, 1);
     trove__stream_enqueue(play->stream, play->node, 1);
     play->node->flight = play->flight;
@@ -369,7 +342,7 @@ static void wait_as_node(void *context)
     struct play *play = context;
 
     if (!trove__stream_wait_for(play->node))
-        trove__stream_deliver(&play->unit, play->node, 1);
+        trove__stream_deliver(&play->small.unit, play->node, 1);
 }
 
 /* --- the pool --------------------------------------------------------------------------------------------------------- */
@@ -379,7 +352,7 @@ static void setup_full_pool(void *context)
     struct play *play = context;
 
     setup_unit(play, 1);
-    explorer_assert(trove__flight_pool_take(&play->unit.pool, &play->flight) == 0);
+    explorer_assert(trove__flight_pool_take(&play->small.unit.pool, &play->flight) == 0);
 }
 
 static void take_when_there_is_one(void *context)
@@ -387,8 +360,8 @@ static void take_when_there_is_one(void *context)
     struct play *play = context;
     struct trove__flight *flight;
 
-    while (trove__flight_pool_take(&play->unit.pool, &flight) != 0)
-        explorer_assert(trove__gather_wait_space(&play->unit, NULL, NULL) == 0);
+    while (trove__flight_pool_take(&play->small.unit.pool, &flight) != 0)
+        explorer_assert(trove__gather_wait_space(&play->small.unit, NULL, NULL) == 0);
     explorer_assert(flight->status == 5);
 }
 
@@ -397,7 +370,7 @@ static void give(void *context)
     struct play *play = context;
 
     play->flight->status = 5;
-    trove__flight_pool_give(&play->unit.pool, play->flight);
+    trove__flight_pool_give(&play->small.unit.pool, play->flight);
 }
 
 static void take_and_give(void *context)
@@ -405,23 +378,24 @@ static void take_and_give(void *context)
     struct play *play = context;
     struct trove__flight *flight;
 
-    if (trove__flight_pool_take(&play->unit.pool, &flight) != 0)
+    if (trove__flight_pool_take(&play->small.unit.pool, &flight) != 0)
         return;
     flight->status++; /* nobody else has it */
-    trove__flight_pool_give(&play->unit.pool, flight);
+    trove__flight_pool_give(&play->small.unit.pool, flight);
 }
 
 static void take_one(void *context)
 {
     struct trove__flight *flight;
 
-    explorer_assert(trove__flight_pool_take(&((struct play *)context)->unit.pool, &flight) == 0);
+    explorer_assert(trove__flight_pool_take(&((struct play *)context)->small.unit.pool, &flight) ==
+                    0);
 }
 
 /* As a sweep does. */
 static void look_at_all(void *context)
 {
-    struct trove__flight_pool *pool = &((struct play *)context)->unit.pool;
+    struct trove__flight_pool *pool = &((struct play *)context)->small.unit.pool;
     uint32_t used = trove__flight_pool_used(pool);
 
     for (uint32_t index = 1; index <= used; index++)
@@ -506,8 +480,8 @@ static void check_both_there(void *context)
     struct play *play = context;
     const struct trove_want third = want_of(3), before = want_of(0);
 
-    explorer_assert(trove__flight_find(&play->unit, &third.id) != NULL ||
-                    trove__flight_find(&play->unit, &before.id) != NULL);
+    explorer_assert(trove__flight_find(&play->small.unit, &third.id) != NULL ||
+                    trove__flight_find(&play->small.unit, &before.id) != NULL);
 }
 
 #define CASE(text, make, look, ...)                                                                \
