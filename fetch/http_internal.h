@@ -31,6 +31,7 @@ struct trove__http {
     bool is_get;                /* it asks for the advertisement, a short one */
     const char *type;           /* the content type its answer must have */
     uint64_t uploaded;
+    bool is_unheard; /* it failed before a byte of the answer came: it may be sent again */
 
     long status; /* 0 until the body begins or the answer ends */
     uint64_t header_bytes;

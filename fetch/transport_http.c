@@ -5,6 +5,10 @@
  * What is sent to whom: the first GET may be redirected, to the same scheme or from http to https; the address it ends
  * at is kept. Where host or port changed, name, password, cookies and extra headers stay behind, except what the user
  * configured for the new host. No POST follows a redirect.
+ *
+ * What is sent twice: a request whose connection ended before a byte of the answer, because the server closes what was idle
+ * for its taste, right when we write, or before we come to write. It is sent once more, over another connection: requests of
+ * ours change nothing (RFC 9110, 9.2.2), and libcurl does that for some ends of some connections only.
  */
 #include "core/memory.h"
 #include "gzip.h"
@@ -177,8 +181,24 @@ static int describe(struct trove__http *http, const void *body, size_t size,
                          NULL); /* packs are compressed as they are */
     }
     http->is_get = body == NULL;
+    http->is_unheard = false;
     http->type = body != NULL ? RESULT : ADVERTISEMENT;
     return 0;
+}
+
+/* The connection ended, or could be used no more, before a byte of the answer came. */
+static bool was_unheard(const struct trove__http *http)
+{
+    switch (http->curl.result) {
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        return http->header_bytes == 0;
+    default:
+        return false;
+    }
 }
 
 /* Why the transfer failed: for want of memory of ours, or as libcurl says. */
@@ -212,8 +232,10 @@ static int exchange(struct trove__http *http, struct trove_error *err)
     if (result < 0)
         return result;
     if (!http->curl.running && http->curl.result != CURLE_OK &&
-        (http->status == 0 || (http->status == 200 && http->body.size == 0) || http->body.failed))
+        (http->status == 0 || (http->status == 200 && http->body.size == 0) || http->body.failed)) {
+        http->is_unheard = was_unheard(http);
         return transfer_failed(http, err); /* what came before it broke is read first */
+    }
     learn_status(http);
     curl_easy_getinfo(http->curl.easy, CURLINFO_REQUEST_SIZE, &request);
     curl_easy_getinfo(http->curl.easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
@@ -242,30 +264,52 @@ static int set_up(struct trove__http *http, struct trove_error *err)
     return trove__http_set_options(easy, http->config, http->url, http->foreign, err);
 }
 
+static int send_once(struct trove__http *http, const void *body, size_t size,
+                     struct trove_error *err)
+{
+    int result = http->curl.easy != NULL ? 0 : set_up(http, err);
+
+    if (result == 0)
+        result = describe(http, body, size, err);
+    return result == 0 ? exchange(http, err) : result;
+}
+
+/* How often a request was sent again, and why. */
+struct repeats {
+    unsigned redirects, busy, logins, unheard;
+};
+
+/* After RESULT of sending, which was not an answer with 200: 0 when the request may be sent again, or why not. */
+static int prepare_again(struct trove__http *http, int result, struct repeats *repeats,
+                         struct trove_error *err)
+{
+    if (result < 0) {
+        if (!http->is_unheard || repeats->unheard++ > 0)
+            return result;
+        if (err != NULL)
+            *err = (struct trove_error){0};
+        return 0;
+    }
+    if (http->status == 401)
+        return trove__http_unauthorized(http, repeats->logins++, err);
+    if (http->status == 429 || http->status == 503)
+        return trove__http_wait_to_retry(http, repeats->busy++, err);
+    if (http->is_get && http->status / 100 == 3 && repeats->redirects++ < REDIRECTS_MAX)
+        return trove__http_redirect(http, err);
+    return trove__http_bad_status(http, err);
+}
+
 /* Sends a request until it is answered with 200. */
 static int request(struct trove__http *http, const void *body, size_t size, struct trove_error *err)
 {
-    unsigned redirects = 0, retries = 0, logins = 0;
-    int result;
+    struct repeats repeats = {0};
 
     for (;;) {
-        result = http->curl.easy != NULL ? 0 : set_up(http, err);
-        if (result == 0)
-            result = describe(http, body, size, err);
-        if (result == 0)
-            result = exchange(http, err);
-        if (result < 0)
-            return result;
-        if (http->status == 200)
+        int result = send_once(http, body, size, err);
+
+        if (result == 0 && http->status == 200)
             break;
-        if (http->status == 401)
-            result = trove__http_unauthorized(http, logins++, err);
-        else if (http->status == 429 || http->status == 503)
-            result = trove__http_wait_to_retry(http, retries++, err);
-        else if (body == NULL && http->status / 100 == 3 && redirects++ < REDIRECTS_MAX)
-            result = trove__http_redirect(http, err);
-        else
-            result = trove__http_bad_status(http, err);
+        result = prepare_again(http, result, &repeats, err);
         if (result < 0)
             return result;
         trove__add_relaxed(&http->base.counters->round_trips, 1);

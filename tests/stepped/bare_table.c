@@ -75,9 +75,14 @@ void bare_setup(struct bare_table *f, bool one_hash)
                      0);
 }
 
-void bare_teardown(struct bare_table *f)
+void bare_come_to_rest(struct bare_table *f)
 {
     assert_int_equal(trove__reclaim_stop(&f->reclaim, NULL), 0);
+}
+
+void bare_teardown(struct bare_table *f)
+{
+    bare_come_to_rest(f);
     trove__table_deinit(&f->table);
     for (unsigned i = 0; i < f->count; i++)
         trove_unpin(f->objects[i]);

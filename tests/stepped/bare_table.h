@@ -22,6 +22,9 @@ struct bare_table {
 
 /* ONE_HASH: all ids have the same. */
 void bare_setup(struct bare_table *f, bool one_hash);
+/* Ends the reclaimer's thread, which may have objects on their way home: until they arrive each has two slots, and is counted
+ * twice. From here on what is retired stays. */
+void bare_come_to_rest(struct bare_table *f);
 void bare_teardown(struct bare_table *f);
 
 struct trove_oid bare_id_of(uint32_t n);

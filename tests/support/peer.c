@@ -302,6 +302,8 @@ static bool play(struct peer_script *script, int client, const struct peer_step 
     case PEER_HANG:
         (void)goes_on(script, client, -1);
         return false;
+    case PEER_LEAVE_FIRST:
+        return script->connections > 1;
     default:
         return false;
     }

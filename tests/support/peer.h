@@ -54,9 +54,10 @@ enum peer_action {
     PEER_READ_UNTIL, /* reads until BYTES have come */
     PEER_READ_ALSO,  /* the same, and what the step before it read counts too */
     PEER_SEND,
-    PEER_REPEAT, /* sends BYTES again and again until the client goes */
-    PEER_DRIP,   /* the same, a byte every 5 ms */
-    PEER_HANG,   /* until the client goes */
+    PEER_REPEAT,      /* sends BYTES again and again until the client goes */
+    PEER_DRIP,        /* the same, a byte every 5 ms */
+    PEER_HANG,        /* until the client goes */
+    PEER_LEAVE_FIRST, /* closes the first connection; later ones go on */
     PEER_CLOSE,
 };
 struct peer_step {
@@ -84,6 +85,10 @@ struct peer_step {
 #define HANG                                                                                       \
     {                                                                                              \
         PEER_HANG, NULL, 0                                                                         \
+    }
+#define LEAVE_FIRST                                                                                \
+    {                                                                                              \
+        PEER_LEAVE_FIRST, NULL, 0                                                                  \
     }
 #define CLOSE                                                                                      \
     {                                                                                              \

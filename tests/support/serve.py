@@ -36,6 +36,8 @@ GIT_CONFIG = """[uploadpack]
 \tdirectory = *
 """
 
+# No time limits: a client that is stopped, or slow under valgrind, for more than the usual 5 s between the handshake and its
+# request would find the connection closed.
 LIGHTTPD = """
 server.document-root = "{work}"
 server.bind = "127.0.0.1"
@@ -44,6 +46,9 @@ server.errorlog = "{work}/error.log"
 server.pid-file = "{work}/pid"
 server.upload-dirs = ( "{work}" )
 server.stream-response-body = 1
+server.max-keep-alive-idle = 36000
+server.max-read-idle = 36000
+server.max-write-idle = 36000
 server.modules = ( "mod_alias", "mod_setenv", "mod_cgi", "mod_auth", "mod_authn_file" {modules} )
 alias.url = ( "/" => "{backend}/" )
 cgi.assign = ( "" => "" )
@@ -67,6 +72,7 @@ UsePAM no
 PasswordAuthentication no
 PrintMotd no
 MaxStartups 100
+LoginGraceTime 0
 SetEnv GIT_CONFIG_GLOBAL={work}/gitconfig GIT_CONFIG_NOSYSTEM=1
 {accept}
 """

@@ -304,6 +304,28 @@ static void http__redirect_to_one_who_asks(void **state)
     assert_int_equal(target.connections, 1);
 }
 
+/* --- connections that end ---------------------------------------------------------------------------------------- */
+
+/* Goal: a request is sent once more when its connection ended before a byte of the answer: a server closes what was idle for
+ * its taste, also right when we write. Not twice, and not when the answer had begun. */
+static void http__unheard(void **state)
+{
+    static const struct peer_step once[] = {GET, LEAVE_FIRST, SAY(GET_OK), HANG, CLOSE};
+    static const struct peer_step never[] = {GET, CLOSE};
+    static const struct peer_step begun[] = {GET, SAY("HTTP/1.1 200 OK\r\n"), CLOSE};
+    struct peer_script script;
+    struct trove_error err;
+
+    (void)state;
+    if (play(once, "", 0, &script, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(script.connections, 2);
+    assert_int_equal(play(never, "", 0, &script, &err), -ECONNRESET);
+    assert_int_equal(script.connections, 2);
+    assert_int_not_equal(play(begun, "", 0, &script, &err), 0);
+    assert_int_equal(script.connections, 1);
+}
+
 /* --- busy servers ------------------------------------------------------------------------------------------------ */
 
 static void http__busy(void **state)
@@ -494,6 +516,7 @@ int main(void)
         cmocka_unit_test(http__redirects_refused),
         cmocka_unit_test(http__redirect_to_another_port),
         cmocka_unit_test(http__redirect_to_one_who_asks),
+        cmocka_unit_test(http__unheard),
         cmocka_unit_test(http__busy),
         cmocka_unit_test(http__no_longer_than_the_repository),
         cmocka_unit_test(http__names_and_passwords),
