@@ -28,7 +28,8 @@
  * PROGRESS  replace is lock-free. discard is bounded by what there was, and waits for grace periods only.
  * LIMITS    While what was replaced is not discarded, misses search slowly and levels of the new contents do not move.
  * TESTS     tests/unit/test_replace.c, tests/stress/test_replace_stress.c, tests/stepped/test_stopped_replace.c (who replaces
- *           stopped at each step, and who puts, evicts and moves), tests/stress/test_linear.c (histories)
+ *           stopped at each step, and who puts, evicts and moves), tests/stress/test_linear.c (histories),
+ *           tests/explore/test_explore_replace.c (all interleavings of small cases)
  */
 #include "core/rcu.h"
 #include "core/table_internal.h"
@@ -56,8 +57,8 @@ void trove__switch_view(struct trove__table *table, struct trove__level *first)
     while (level->number < first->number) {
         uint64_t view = level->view;
 
-        /* ACQ_REL [E6 head]: the new contents, from now on; pairs with the acquire loads of view. */
-        if (trove__cas_acq_rel(&table->view, &view, first->view))
+        /* RELEASE [E6 head]: the new contents, from now on; pairs with the acquire loads of view. */
+        if (trove__cas_release(&table->view, &view, first->view))
             break;
         level = trove__current_level(table);
     }

@@ -48,11 +48,17 @@ static struct explored_site **sites_end(void)
     return __stop_explored_sites;
 }
 
-static void family_of(const char *path, char ret[24])
+static const char *file_name(const char *path)
 {
     const char *name = strrchr(path, '/');
 
-    name = name == NULL ? path : name + 1;
+    return name == NULL ? path : name + 1;
+}
+
+static void family_of(const char *path, char ret[24])
+{
+    const char *name = file_name(path);
+
     snprintf(ret, 24, "%.*s", (int)strcspn(name, "_."), name);
 }
 
@@ -329,7 +335,7 @@ unsigned edges_of(const char *family, struct mutant *ret, unsigned max)
     return count;
 }
 
-unsigned sites_of(const char *family, struct mutant *ret, unsigned max)
+unsigned sites_of(const char *file, struct mutant *ret, unsigned max)
 {
     unsigned count = 0;
 
@@ -337,12 +343,12 @@ unsigned sites_of(const char *family, struct mutant *ret, unsigned max)
     for (struct explored_site **at = sites_begin(); at < sites_end(); at++) {
         struct mutant mutant = {.site = *at};
         struct explored_site **before = sites_begin();
-        char name[80], own[24];
+        char name[80];
 
         while (before < at && !belongs(&mutant, *before))
             before++;
-        family_of((*at)->file, own);
-        if (before < at || !is_of_core(*at) || strcmp(own, family) != 0)
+        if (before < at || !is_of_core(*at) ||
+            strncmp(file_name((*at)->file), file, strlen(file)) != 0)
             continue;
         snprintf(name, sizeof(name), "%s() line %d,", (*at)->function, (*at)->line);
         count = add_ways(mutant, name, ret, count, max);

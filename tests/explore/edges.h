@@ -27,8 +27,8 @@ struct mutant {
 /* The mutants of the edges that are listed in files of FAMILY ("table": table.c, table_find.h, ...), in RET; returns how
  * many. */
 unsigned edges_of(const char *family, struct mutant *ret, unsigned max);
-/* Those of single sites in these files, whatever their label. */
-unsigned sites_of(const char *family, struct mutant *ret, unsigned max);
+/* Those of single sites, whatever their label, in files whose name begins with FILE. */
+unsigned sites_of(const char *file, struct mutant *ret, unsigned max);
 
 /* From now on MUTANT is what is explored; NULL: the sources as they are. */
 void mutate(const struct mutant *mutant);
@@ -49,7 +49,7 @@ struct mutants_run {
     unsigned case_count;
     const char *const *families;
     const struct spared *spared;
-    bool sites; /* of single sites, instead of edges */
+    bool sites; /* of single sites in files of these names, instead of edges */
 };
 unsigned mutants_that_survive(const struct mutants_run *what);
 

@@ -69,6 +69,7 @@ int explored_join(unsigned long thread);
 int explored_clock(struct timespec *ret_now);
 int explored_mutex_make(const void *mutex);
 int explored_lock(const void *mutex);
+int explored_trylock(const void *mutex);
 int explored_unlock(const void *mutex);
 
 #define EXPLORED_SITE(kind, order, failure)                                                        \
@@ -146,6 +147,7 @@ int explored_unlock(const void *mutex);
 #define pthread_mutex_init(mutex, attributes) ((void)(attributes), explored_mutex_make(mutex))
 #define pthread_mutex_destroy(mutex) ((void)(mutex), 0)
 #define pthread_mutex_lock(mutex) explored_lock(mutex)
+#define pthread_mutex_trylock(mutex) explored_trylock(mutex)
 #define pthread_mutex_unlock(mutex) explored_unlock(mutex)
 /* Descriptors are none: each run would leave some. */
 #define EXPLORED_FD 12345

@@ -9,7 +9,8 @@
  *           grace period waits for the sections that are open when it begins; the ends of these and of all earlier
  *           sections happen before its end, and its beginning happens before every later section. A program that has
  *           core/rcu.c gets that instead.
- * MUTEXES   Who finds one locked sleeps until it is not; unlocking happens before the next locking.
+ * MUTEXES   Who finds one locked sleeps until it is not, or with trylock goes on without it, and nothing happens before that;
+ *           unlocking happens before the next locking.
  */
 #include "core/rcu.h"
 #include "explored.h"
@@ -285,16 +286,31 @@ int explored_mutex_make(const void *word)
     return 0;
 }
 
+static void take_mutex(struct mutex *mutex)
+{
+    mutex->owner = run.current;
+    view_join(&self()->view, &mutex->released);
+}
+
 int explored_lock(const void *word)
 {
     struct mutex *mutex = mutex_at(word);
-    struct thread *thread = self();
 
     schedule_point(place_of(word), true);
     while (in_thread() && mutex->owner != 0)
         sleep_on(word);
-    mutex->owner = run.current;
-    view_join(&thread->view, &mutex->released);
+    take_mutex(mutex);
+    return 0;
+}
+
+int explored_trylock(const void *word)
+{
+    struct mutex *mutex = mutex_at(word);
+
+    schedule_point(place_of(word), true);
+    if (mutex->owner != 0)
+        return EBUSY;
+    take_mutex(mutex);
     return 0;
 }
 
@@ -344,6 +360,7 @@ int explored_yield(void)
     if (!in_thread())
         return 0;
     thread->stores_before = run.stores + 1; /* until somebody has stored something */
+    thread->late_at = run.step;
     switch_away();
     return 0;
 }

@@ -193,6 +193,19 @@ static void sort_late(unsigned *threads, unsigned count)
         }
 }
 
+/* Who yielded after a late load has nothing to wait for: a store is seen at last. When all have yielded, whoever did so longest
+ * ago goes on, and no other: of two who poll, one could go on for ever. 0: nobody has. */
+static unsigned longest_yielded(void)
+{
+    unsigned longest = 0;
+
+    for (unsigned i = 1; i < THREADS; i++)
+        if (run.threads[i].state == READY && run.threads[i].stores_before > run.stores &&
+            (longest == 0 || run.threads[i].late_at < run.threads[longest].late_at))
+            longest = i;
+    return longest;
+}
+
 /* The threads that could go on, in RET; among them sleepers whose deadline may come now, the current one too: as preemptions
  * while others could go on, so that it cannot come for ever. */
 static unsigned others(unsigned *ret)
@@ -210,10 +223,8 @@ static unsigned others(unsigned *ret)
                 ret[count++] = i;
         }
     sort_late(ret, count);
-    /* Who yielded after a late load has nothing to wait for: a store is seen at last. */
-    for (unsigned i = 1; i < THREADS && count == 0; i++)
-        if (run.threads[i].state == READY && run.threads[i].stores_before > run.stores)
-            ret[count++] = i;
+    if (count == 0 && (ret[0] = longest_yielded()) != 0)
+        count = 1;
     return count;
 }
 

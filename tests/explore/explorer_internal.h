@@ -32,7 +32,7 @@ struct thread {
     const void *words[WORDS_MAX];
     unsigned word_count;
     bool has_deadline, timed_out;
-    uint32_t late_at;   /* the step of its last time-out */
+    uint32_t late_at;   /* the step of its last time-out, or yield */
     bool is_helper;     /* started by the case: it may be asleep at the end */
     unsigned joined_by; /* who sleeps until it ends; 0: nobody */
     void *(*start)(void *context);

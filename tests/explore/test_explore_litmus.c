@@ -15,6 +15,7 @@ struct words {
     _Alignas(64) atomic_uint z;
     unsigned r[4];
     unsigned plain;
+    pthread_mutex_t lock;
 };
 
 /* More than the small cases can use; the four threads of the large ones have fewer. */
@@ -394,6 +395,48 @@ static void failure__asleep_for_ever(void **state)
                      .failed);
 }
 
+/* --- mutexes ------------------------------------------------------------------------------------------------------ */
+
+static void lock_setup(void *context)
+{
+    pthread_mutex_init(&((struct words *)context)->lock, NULL);
+}
+
+/* Who has the lock has it alone; who does not get it hears nothing of who has. */
+THREAD(lock_and_add, pthread_mutex_lock(&w->lock); w->r[0] = ++w->plain;
+       trove__store_relaxed(&w->x, 1); pthread_mutex_unlock(&w->lock);)
+THREAD(
+    try_and_add, if (pthread_mutex_trylock(&w->lock) == 0) {
+        w->r[1] = ++w->plain;
+        pthread_mutex_unlock(&w->lock);
+    })
+THREAD(try_and_look, if (pthread_mutex_trylock(&w->lock) == 0) pthread_mutex_unlock(&w->lock);
+       else w->r[1] = 3 + trove__load_relaxed(&w->x);)
+
+THREAD(use_without_lock, if (pthread_mutex_trylock(&w->lock) != 0) w->r[1] = w->plain;)
+
+static void litmus__mutexes(void **state)
+{
+    (void)state;
+    EXPECT((&(struct explorer_case){.name = "lock, trylock",
+                                    .bytes = sizeof(struct words),
+                                    .setup = lock_setup,
+                                    .threads = {lock_and_add, try_and_add},
+                                    .check = tell_two}),
+           10, 12, 21);
+    EXPECT((&(struct explorer_case){.name = "lock, trylock, look",
+                                    .bytes = sizeof(struct words),
+                                    .setup = lock_setup,
+                                    .threads = {lock_and_add, try_and_look},
+                                    .check = tell_two}),
+           10, 13, 14);
+    expect_failure(&(struct explorer_case){.name = "used without the lock",
+                                           .bytes = sizeof(struct words),
+                                           .setup = lock_setup,
+                                           .threads = {lock_and_add, use_without_lock}},
+                   "data race");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +448,7 @@ int main(void)
         cmocka_unit_test(litmus__release_sequences),
         cmocka_unit_test(litmus__read_modify_writes_are_atomic),
         cmocka_unit_test(litmus__fences_are_cumulative),
+        cmocka_unit_test(litmus__mutexes),
         cmocka_unit_test(failure__data_race),
         cmocka_unit_test(failure__use_after_free),
         cmocka_unit_test(failure__asleep_for_ever),

@@ -23,7 +23,7 @@ struct play {
     struct source {
         struct play *play;
         unsigned asked;
-    } * sources[2];
+    } * sources[5];
     struct trove_object *object; /* what was cached first */
     struct trove__flight *flights[2];
     int results[EXPLORER_THREADS];
@@ -293,9 +293,10 @@ static void close_cache(void *context)
 
 /* --- replacements --------------------------------------------------------------------------------------------------- */
 
-static int replace_source(struct play *play, const struct trove_until *until)
+/* By source N. */
+static int replace_source(struct play *play, unsigned n, const struct trove_until *until)
 {
-    struct trove_source source = make_source(play, 1);
+    struct trove_source source = make_source(play, n);
     int r = trove_replace(play->cache, &source, until, NULL);
 
     if (r < 0)
@@ -307,7 +308,7 @@ static void replace_at_once(void *context)
 {
     const struct trove_until until = {.deadline_ns = 1};
 
-    (void)replace_source(context, &until);
+    (void)replace_source(context, 1, &until);
 }
 
 static void replace_and_ask(void *context)
@@ -336,9 +337,66 @@ static void replace_and_wait(void *context)
 {
     struct play *play = context;
 
-    explorer_assert(replace_source(play, NULL) == 0);
+    explorer_assert(replace_source(play, 2, NULL) == 0);
     explorer_assert(explorer_is_free(play->object));
     explorer_assert(explorer_is_free(play->sources[0]));
+}
+
+/* The second begins when what the first replaced is discarded, and ends as the first would. */
+static void replace_twice(void *context)
+{
+    struct play *play = context;
+
+    replace_at_once(play);
+    replace_and_wait(play);
+    explorer_assert(explorer_is_free(play->sources[1]));
+}
+
+/* The era that it has listed is taken out again, by whoever comes to it. */
+static void replace_in_vain(struct play *play, unsigned n)
+{
+    struct trove_until until = {.deadline_ns = TROVE_NO_DEADLINE};
+
+    explorer_assert(trove_cancel_create(&until.cancel) == 0);
+    trove_cancel(until.cancel);
+    explorer_assert(replace_source(play, n, &until) == -ECANCELED);
+    trove_cancel_unref(until.cancel);
+}
+
+static void replace_in_vain_as_first(void *play)
+{
+    replace_in_vain(play, 3);
+}
+
+static void replace_in_vain_as_second(void *play)
+{
+    replace_in_vain(play, 4);
+}
+
+static unsigned eras_listed(const struct play *play)
+{
+    struct trove__era *era = trove__load_relaxed(&play->cache->flights->eras);
+    unsigned listed = 0;
+
+    for (; era != NULL; era = era->next)
+        listed++;
+    return listed;
+}
+
+/* At most one was left to the next who comes. */
+static void check_eras(void *context)
+{
+    explorer_assert(eras_listed(context) <= 2);
+}
+
+/* Who did not get the lock left both, and here is the next. */
+static void check_all_pruned(void *context)
+{
+    struct play *play = context;
+
+    explorer_assert(eras_listed(play) <= 3);
+    replace_in_vain(play, 2);
+    explorer_assert(eras_listed(play) == 1);
 }
 
 static void resolve(void *context)
@@ -391,6 +449,12 @@ static const struct explorer_case cases[] = {
     CASE("enter and leave the unit, close", setup_unit, NULL, 300, enter_and_leave, close_cache),
     CASE("replace and ask, shut down", setup, check_canceled, 300, replace_and_ask, shut_down),
     CASE("replace and wait", setup_cached, NULL, 100, replace_and_wait),
+    CASE("replace twice and wait", setup_cached, check_eras, 100, replace_twice),
+    CASE("replace in vain, replace and wait", setup_cached, check_eras, 100,
+         replace_in_vain_as_first, replace_and_wait),
+    CASE("replace in vain, shut down", setup, check_eras, 100, replace_in_vain_as_first, shut_down),
+    CASE("two replace in vain", setup, check_all_pruned, 100, replace_in_vain_as_first,
+         replace_in_vain_as_second),
     CASE("resolve, replace", setup, check_resolved, 200, resolve, replace_at_once),
     CASE("resolve and close", setup, check_resolved, 80, resolve_and_close),
 };

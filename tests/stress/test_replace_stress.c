@@ -6,8 +6,11 @@
  * marker of one never finds an earlier one again, in whatever thread. Sources notice when they are asked after their end.
  *
  * mutation of core/era.c, core/table_replace.c                    dies in
- * the winner does not move `view`; what is discarded is not       tests/stepped/test_stopped_replace.c
- *   retired; the table keeps its reference to a discarded era
+ * the winner does not move `view`, or who loses does not help     tests/stepped/test_stopped_replace.c
+ *   him; what is discarded is not retired; the table keeps its
+ *   reference to a discarded era
+ * what was replaced is discarded before its level is settled; no  tests/explore/test_explore_replace.c
+ *   grace period before the host is told
  * a third era is let in (R2); a replacement that fails ends the   tests/unit/test_replace.c
  *   source, or leaves its era; replace does not wait, or is never
  *   told (hangs); a discarded era keeps its unit (hangs)
