@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/plot_begin.sh"
 for impl in trove 'mutex LRU'; do
     # threads, hit ratio, millions of requests a second
-    sed -n "s/^{\"bench\":\"policy\",\"impl\":\"$impl\",\"threads\":\([0-9]*\),\"hit\":\([0-9.]*\),\"requests_per_s\":\([0-9]*\)}\$/\1 \2 \3/p" \
+    sed -n "s/^{\"bench\":\"policy\",\"impl\":\"$impl\",\"threads\":\([0-9]*\),\"hit\":\([0-9.]*\),\"refused\":[0-9.]*,\"requests_per_s\":\([0-9]*\)}\$/\1 \2 \3/p" \
         "$results" | awk '{ print $1, $2, $3 / 1e6 }' >"$work/${impl// /_}"
 done
 gnuplot <<GNUPLOT

@@ -179,10 +179,13 @@ static bool reserve(struct trove *cache, const uint8_t *id, uint64_t bytes)
 {
     bool told = trove__is_listened(&cache->telemetry, TROVE_SPAN_OVERFULL);
     int64_t start_ns = told ? trove_now_ns() : 0;
-    bool taken = bytes <= cache->max_cached_bytes && trove__policy_reserve(&cache->policy, bytes);
+    bool fits = bytes <= cache->max_cached_bytes;
+    bool taken = fits && trove__policy_reserve(&cache->policy, bytes);
 
     if (!taken) {
         TROVE_PROBE(overfull, cache, bytes);
+        if (fits && trove__policy_awaits_memory(&cache->policy))
+            trove__cache_count(cache, TROVE__COUNT_OVERFULLS_DEFERRED, 1);
         hurry(cache);
     }
     if (told && (!taken || is_past_bound(cache)))
@@ -479,6 +482,7 @@ void trove_stats(struct trove *cache, struct trove_stats *ret_stats)
         .puts = trove__counters_sum(c, TROVE__COUNT_PUTS),
         .evictions = trove__counters_sum(c, TROVE__COUNT_EVICTIONS),
         .overfulls = trove__counters_sum(c, TROVE__COUNT_OVERFULLS),
+        .overfulls_deferred = trove__counters_sum(c, TROVE__COUNT_OVERFULLS_DEFERRED),
         .requests = trove__counters_sum(c, TROVE__COUNT_REQUESTS),
         .fetched = trove__counters_sum(c, TROVE__COUNT_FETCHED),
         .joined = trove__counters_sum(c, TROVE__COUNT_JOINED),

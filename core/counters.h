@@ -33,6 +33,7 @@ enum trove__counter {
     TROVE__COUNT_PUTS,
     TROVE__COUNT_EVICTIONS,
     TROVE__COUNT_OVERFULLS,
+    TROVE__COUNT_OVERFULLS_DEFERRED,
     TROVE__COUNT_OBJECTS,      /* gauge */
     TROVE__COUNT_OBJECT_BYTES, /* gauge */
     /* what is read, if it is to be counted */

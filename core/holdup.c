@@ -23,6 +23,8 @@
 /* liburcu looks at the readers again after so long. While it has not, a grace period that nobody is in the way of looks
  * like one that an unknown section is. */
 #define POLL_NS (10 * 1000000)
+/* Two of these looks found a section open that was so at the begin. */
+#define LONG_NS (2 * POLL_NS + POLL_NS / 2)
 
 static atomic_long ended_ns; /* of any cache's, for they take turns */
 
@@ -40,6 +42,13 @@ void trove__holdup_end(struct trove__holdup *holdup, int64_t now_ns)
 {
     trove__store_relaxed(&holdup->since_ns, 0);
     trove__store_relaxed(&ended_ns, now_ns);
+}
+
+bool trove__holdup_is_long(const struct trove__holdup *holdup)
+{
+    int64_t since = trove__load_relaxed(&holdup->since_ns);
+
+    return since != 0 && trove_now_ns() - since > LONG_NS;
 }
 
 /* Leaves NAME empty when the thread is gone. */

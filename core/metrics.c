@@ -111,6 +111,8 @@ static const struct metric metrics[] = {
     COUNTER(puts, "puts", "Objects that were added."),
     COUNTER(evictions, "evictions", "Objects that were evicted."),
     COUNTER(overfulls, "overfulls", "Puts that were refused for want of room."),
+    COUNTER(overfulls_deferred, "overfulls_deferred",
+            "Objects without room because what was evicted was not free yet."),
     COUNTER(has_calls, "has_calls", "Calls of has, where reads are counted."),
     COUNTER(has_found, "has_found", "Those that answered yes."),
     COUNTER(get_calls, "get_calls", "Ids asked for with get, where reads are counted."),

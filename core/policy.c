@@ -33,7 +33,8 @@
  *   moved): push it into main. Gone: somebody else unlinks it; give the cell up (clear QUEUED), and retire it if DEAD came
  *   first.
  *   A put looks at 128 candidates and one more for each 64 bytes it brings, no more; past three quarters of these it evicts
- *   whatever the hint says, because readers could set hints for ever.
+ *   whatever the hint says, because readers could set hints for ever. Where too much waits to be freed already, it gives its
+ *   processor to others once, and looks once more (policy_room.c).
  *   What is about to enter counts for small's share already: else a put of many bytes would take from main what it brings
  *   into small.
  *   Segments of queues are charged like everything else. Objects leave SLACK segments' room in the budget, so that a hand
@@ -49,7 +50,7 @@
  * LIMITS    When no segment can be had, an object is evicted instead of kept. An object whose cell was given up while it
  *           was being moved stays until the cache is closed or an insert displaces it.
  * TESTS     tests/unit/test_policy.c (what stays), bench/policy/test_references.c (beside reference policies),
- *           tests/stepped/test_put_work.c (the bound),
+ *           tests/stepped/test_put_work.c (the bound), tests/unit/test_give_way.c,
  *           tests/stepped/test_stopped_cache.c (a thread stopped at each step of a put that evicts: I1, I2, I3 and
  *           PROGRESS), tests/stress/test_cache_stress.c (the bound at every sample, a recount when quiet).
  * SOURCES   Yang et al.: FIFO queues are all you need for cache eviction (S3-FIFO). Megiddo, Modha: ARC, for learning a share

@@ -60,6 +60,9 @@ void trove__policy_deinit(struct trove__policy *policy);
  * user's callback. False: overfull. */
 bool trove__policy_reserve(struct trove__policy *policy, uint64_t bytes);
 
+/* Whether it is false only because what was evicted is not free yet. A sample. */
+bool trove__policy_awaits_memory(struct trove__policy *policy);
+
 /* In sections, in this order: before OBJECT is inserted; when an insert found its window full (true: try again); after it
  * was published, as 0 or 1 came from the table (-ENOMEM: it was taken out again). */
 void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object,

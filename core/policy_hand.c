@@ -45,21 +45,36 @@ static void take_out(struct trove__policy *policy, enum trove__leaver kind,
         trove__policy_give_up_cell(policy, object);
 }
 
+static bool is_room_for(struct trove__policy *policy, uint64_t wanted)
+{
+    uint64_t room = trove__budget_deferred_room(policy->budget);
+
+    return room >= wanted && room >= policy->budget->deferred_max / DEFERRED_RESERVE;
+}
+
+static uint64_t wanted_room(struct trove__policy *policy)
+{
+    return trove__load_relaxed(
+        &policy->wanted_room); /* RELAXED: a stale wish stops a hand too early or late */
+}
+
+bool trove__hand_must_wait(struct trove__policy *policy)
+{
+    return !is_room_for(policy, wanted_room(policy));
+}
+
 /*
  * Is it worth taking a cell? Pushing back what cannot be deferred costs a cell, and cells cost segments that wait for a
  * grace period themselves; so a hand stops before the bound, and after a failure until the object that failed fits.
  */
 static bool may_defer(struct trove__policy *policy)
 {
-    uint64_t max = policy->budget->deferred_max, wanted, room;
+    uint64_t wanted = wanted_room(policy);
 
-    room = trove__budget_deferred_room(policy->budget);
-    wanted = trove__load_relaxed(
-        &policy->wanted_room); /* RELAXED, both: a stale wish stops a hand too early or late */
-    if (room < wanted || room < max / DEFERRED_RESERVE)
+    if (!is_room_for(policy, wanted))
         return false;
     if (wanted != 0)
-        trove__store_relaxed(&policy->wanted_room, 0);
+        trove__store_relaxed(&policy->wanted_room, 0); /* RELAXED: as above */
     return true;
 }
 

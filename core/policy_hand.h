@@ -21,6 +21,9 @@ static inline void trove__add_gone(struct trove__gone *gone, uint64_t bytes)
     gone->bytes += bytes;
 }
 
+/* Nothing more can be evicted, because too much waits to be freed already. A sample, for any thread. */
+bool trove__hand_must_wait(struct trove__policy *policy);
+
 /* Looks at one candidate, for a put that brings COMING bytes. 0; -ENOENT: there is none; -EBUSY: nothing more can be evicted
  * now. Adds what is gone to *GONE. In a section. */
 int trove__hand_step(struct trove__policy *policy, uint64_t coming, bool may_spare,

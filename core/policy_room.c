@@ -10,6 +10,7 @@
 #include "core/rcu.h"
 #include "core/shared_budget.h"
 #include <errno.h>
+#include <sched.h>
 
 #define CANDIDATES 128
 #define BYTES_PER_CANDIDATE 64
@@ -185,13 +186,35 @@ static bool reserve_asking(struct trove__policy *policy, uint64_t bytes)
     }
 }
 
+/*
+ * What could be evicted would have to wait for a grace period that is not over. Where threads are more than processors that
+ * is most often one for readers who lost theirs in a section, and for the reclaimer who has none: they get this one's for a
+ * moment, and who gives it is in no section. Never asked twice by one put, and not while a reader is stuck: nobody waits for
+ * a grace period here. False: nothing has changed.
+ */
+static bool give_way(struct trove__policy *policy)
+{
+    if (!trove__hand_must_wait(policy) || trove__section_known() ||
+        trove__holdup_is_long(&policy->reclaim->holdup))
+        return false;
+    trove__reclaim_hurry(policy->reclaim);
+    sched_yield();
+    return true;
+}
+
 bool trove__policy_reserve(struct trove__policy *policy, uint64_t bytes)
 {
     if (trove__budget_reserve_leaving(policy->budget, bytes, policy->leave_bytes))
         return true;
     if (policy->overfull == TROVE_OVERFULL_EVICT)
-        return reserve_evicting(policy, bytes);
+        return reserve_evicting(policy, bytes) ||
+               (give_way(policy) && reserve_evicting(policy, bytes));
     return policy->overfull == TROVE_OVERFULL_CALLBACK && reserve_asking(policy, bytes);
+}
+
+bool trove__policy_awaits_memory(struct trove__policy *policy)
+{
+    return policy->evicts && trove__hand_must_wait(policy);
 }
 
 bool trove__policy_reserve_level(struct trove__policy *policy, uint64_t bytes, bool may_evict)

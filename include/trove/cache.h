@@ -112,6 +112,8 @@ struct trove_stats {
     uint64_t table_bytes, table_slots;
     uint64_t hits, misses;               /* of resolve */
     uint64_t puts, evictions, overfulls; /* objects added; objects evicted; puts refused */
+    /* times that an object, put or fetched, found no room only because deferred_bytes is at its bound */
+    uint64_t overfulls_deferred;
     /* source requests; resolves that led; resolves that waited for others */
     uint64_t requests, fetched, joined;
     /* answers that were not cached; -ENOENT; other failures */

@@ -477,6 +477,7 @@ static void policy__a_stalled_reader_bounds_deferred(void **state)
         assert_true(stats.used_bytes <= 1 << 20);
     }
     assert_true(overfull > 10000);
+    assert_true(stats.overfulls_deferred >= overfull);
     trove_read_unlock();
     put_until_done(cache, 5000000);
     assert_true(has(cache, 5000000));
