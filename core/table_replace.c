@@ -29,7 +29,8 @@
  * LIMITS    While what was replaced is not discarded, misses search slowly and levels of the new contents do not move.
  * TESTS     tests/unit/test_replace.c, tests/stress/test_replace_stress.c, tests/stepped/test_stopped_replace.c (who replaces
  *           stopped at each step, and who puts, evicts and moves), tests/stress/test_linear.c (histories),
- *           tests/explore/test_explore_replace.c (all interleavings of small cases)
+ *           tests/explore/test_explore_replace.c (all interleavings of small cases), tests/model/replace.pml (this
+ *           protocol, to the end)
  */
 #include "core/rcu.h"
 #include "core/table_internal.h"

@@ -32,7 +32,12 @@ CASES = [
     ("table", "two_buckets", "LEVELS=1 S=2 SPB=1 FULL=1", "PASS_AFTER_SLOT META_FIRST", QUICK),
     # A copy away from home, brought home while it is looked for, put again and evicted.
     ("table", "home", "LEVELS=1 S=2 SPB=1 FULL=1 HOMING=1 INSERTERS=1 EVICTIONS=1", "NO_HOME_GRACE", QUICK),
-    ("table", "home_two", "LEVELS=1 S=2 SPB=1 FULL=1 HOMING=1 EVICTIONS=1", "", ONLY_LONG),
+    # The same with two inserts; an eviction or a find, because with both there are more states than memory holds.
+    ("table", "home_two", "LEVELS=1 S=2 SPB=1 FULL=1 HOMING=1 EVICTIONS=1 READERS=0", "", ONLY_LONG),
+    ("table", "home_two_read", "LEVELS=1 S=2 SPB=1 FULL=1 HOMING=1", "", ONLY_LONG),
+    # A copy that is evicted before its inserter, or its mover, has looked for others, and the id put anew in an earlier slot.
+    ("table", "renew", "LEVELS=1 S=2 EVICTIONS=2 FULL=1 READERS=0 RENEWS=1", "INSERT_NO_LOOK", QUICK),
+    ("table", "move_renew", "LEVELS=2 S=2 INSERTERS=1 FIRST=1 EVICTIONS=2 FULL=4 READERS=0 RENEWS=1", "MOVE_NO_LOOK", QUICK),
     # Two inserts while the table grows and moves.
     ("table", "grow", "LEVELS=2 S=2 READERS=0",
      "FIRST_WINS NO_GRACE_PERIOD NO_RESCAN DROP_SEALED NO_SEAL MOVE_NO_RESOLVE LOSER_RETIRES SWITCH_UNSETTLED STALE_CHAIN", QUICK),
@@ -52,6 +57,13 @@ CASES = [
     ("table", "three_evict", "LEVELS=3 S=1 READERS=0 EVICTIONS=1", "EVICT_SEALED", ONLY_LONG),
     ("table", "three_all", "LEVELS=3 S=1 FIRST=1 EVICTIONS=1", "", ONLY_LONG),
     ("table", "full_read", "LEVELS=2 S=1 EVICTIONS=1 FULL=2", "", ONLY_LONG),
+    # Two replacements beside an insert; a find; an eviction.
+    ("replace", "put", "INSERTERS=1", "NO_HELP THIRD_ERA DISCARD_UNSETTLED NO_SETTLE_GRACE PUT_INTO_NEWEST MOVE_REPLACED", QUICK),
+    ("replace", "read", "READERS=1", "FIND_FROM_HEAD", QUICK),
+    ("replace", "evict", "EVICTORS=1", "NO_TELL_GRACE", QUICK),
+    # The same while the table grows, and one of them stops in between for ever.
+    ("replace", "grow", "INSERTERS=1 GROWS=1 STOPS=1", "NO_HELP", ONLY_LONG),
+    ("replace", "grow_read", "LEVELS=4 READERS=1 GROWS=1", "", ONLY_LONG),
     # A caller with a deadline, one without, the source has the object.
     ("flight", "wait", "ANSWERS=0",
      "STORE_NOT_EXCHANGE PHASE_IN_WORD REF_FROM_ZERO NO_LAST_READ WAKE_ONE NO_CACHE_LOOKS SEEN_AFTER_TAKE DROP_WANTED "

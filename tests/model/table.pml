@@ -18,7 +18,7 @@
  *
  * Sizes: LEVELS, S, SPB; INSERTERS, READERS, EVICTIONS, HELPERS, FIRST (copy 3 may be there from the start), FULL (one
  * bit a slot: it may hold OTHER at the start), STRANGERS (another id takes a free slot), HOMING
- * (objects are brought home), COUNTS (and a caller of is_empty).
+ * (objects are brought home), COUNTS (and a caller of is_empty), RENEWS (an eviction is known to come before what is put after it).
  *
  * Not said: weak memory, frees of objects (grace periods are trusted), more than 2 inserters, windows of more slots.
  */
@@ -57,6 +57,9 @@
 #endif
 #ifndef COUNTS
 #define COUNTS 0
+#endif
+#ifndef RENEWS
+#define RENEWS 0
 #endif
 
 #define OTHER    4
@@ -111,6 +114,8 @@ byte mutant = 0;
 #define COUNT_AFTER_SLOT  20 /* level.count counts a slot after it is taken */
 #define SETTLED_LAST      14 /* is_empty looks whether a level is settled after it read its count */
 #define NO_HOME_GRACE     22 /* an object is brought home without a grace period in between */
+#define INSERT_NO_LOOK    23 /* an insert does not look whether its copy is still there before it drops an earlier one */
+#define MOVE_NO_LOOK      24 /* the same of a mover */
 #define EMPTY_UNSETTLED   21 /* is_empty believes a level that is not settled */
 
 byte w[LEVELS * S];
@@ -129,6 +134,10 @@ bool ever_evicted = 0;
 bool was_empty = 0;        /* at some moment of is_empty nothing was there */
 bool overfull = 0;
 byte running = 0;
+#if RENEWS
+byte gone = 0;             /* which copies were evicted, one bit each */
+byte gone_before[3];       /* and which of them before this one was put */
+#endif
 
 #define READER 0
 #define HELPER 3
@@ -207,8 +216,8 @@ inline scan_past(i, v) {
     atomic { if :: IS_LAST(i) -> v = EDGE :: else -> v = 0; i++ fi }
 }
 
-/* drop_copy(): the mark before the clear; the winner alone retires */
-inline drop_copy(i, old, won) {
+/* drop_copy() of OLD for KEPT: the mark before the clear; the winner alone retires */
+inline drop_copy(i, old, won, kept) {
     atomic {
         if
         :: M(MARK_AFTER_CLEAR) -> cas(i, old, 0, won)
@@ -225,6 +234,10 @@ inline drop_copy(i, old, won) {
         :: won || M(LOSER_RETIRES) -> retired[BARE(old)]++; assert(retired[BARE(old)] <= 1)
         :: else
         fi;
+#if RENEWS
+        /* What was put after an eviction is not dropped for what was evicted. */
+        assert(!won || BARE(old) == 3 || !(gone_before[BARE(old)] >> (kept) & 1));
+#endif
 #if SPB == S && !COUNTS
         won = 0
 #endif
@@ -239,7 +252,7 @@ inline drop_copy(i, old, won) {
 }
 
 /* trove__resolve_duplicates(): step (3) of insert, for the copy MINE at slot AT */
-inline resolve_duplicates(at, mine, i, v, won) {
+inline resolve_duplicates(at, mine, i, v, won, no_look) {
     i = head * S;
     do
     :: scan(i, v);
@@ -249,15 +262,15 @@ inline resolve_duplicates(at, mine, i, v, won) {
         fi;
         if
         :: BARE(v) != mine && (M(FIRST_WINS) -> i < at : i > at) ->
-            drop_copy(at, mine, won);          /* lost: evicted, dropped by the other, or sealed by a mover */
+            drop_copy(at, mine, won, BARE(v));       /* lost: evicted, dropped by the other, or sealed by a mover */
             atomic { i = 0; v = 0; break }
         :: atomic {                            /* is_still_at() */
-                BARE(v) != mine && (M(FIRST_WINS) -> i > at : i < at) && BARE(w[at]) != mine ->
+                BARE(v) != mine && (M(FIRST_WINS) -> i > at : i < at) && BARE(w[at]) != mine && !(no_look) ->
                 i = 0; v = 0; break
             }
-        :: BARE(v) != mine && (M(FIRST_WINS) -> i > at : i < at) && BARE(w[at]) == mine &&
+        :: BARE(v) != mine && (M(FIRST_WINS) -> i > at : i < at) && (BARE(w[at]) == mine || no_look) &&
            (!IS_SEALED(v) || M(DROP_SEALED)) ->
-            drop_copy(i, v, won)
+            drop_copy(i, v, won, mine)
         :: else
         fi;
         scan_past(i, v)
@@ -313,7 +326,14 @@ again:
 #endif
     atomic {
         cas(i, 0, me, won);
-        if :: won -> added[me] = 1 :: else fi
+        if
+        :: won ->
+            added[me] = 1;
+#if RENEWS
+            gone_before[me] = gone;
+#endif
+        :: else
+        fi
     }
 #if SPB < S
     if :: IS_FAR(i) && M(PASS_AFTER_SLOT) && won -> pass[newest]++ :: else fi;
@@ -330,7 +350,7 @@ again:
         goto again
     :: atomic { won -> at = i; i = 0; won = 0; newest = 0; if :: M(NO_RESCAN) -> goto done :: else fi }
     fi;
-    resolve_duplicates(at, me, i, v, won);        /* (3) */
+    resolve_duplicates(at, me, i, v, won, M(INSERT_NO_LOOK));        /* (3) */
 done:
     atomic { i = 0; at = 0; won = 0; newest = 0; v = 0 }
     leave(me)
@@ -390,7 +410,7 @@ move_again:                                       /* move_on() */
                         w[s] = e;                 /* trove__unseal() */
                         if
                         :: M(JUST_UNSEAL)
-                        :: else -> atomic { at = s }; resolve_duplicates(at, e, i, v, won)
+                        :: else -> atomic { at = s }; resolve_duplicates(at, e, i, v, won, M(MOVE_NO_LOOK))
                         fi
                     :: else ->
 #if SPB < S
@@ -413,7 +433,7 @@ move_again:                                       /* move_on() */
                         atomic { w[i] = e; at = i; i = 0 } /* trove__unseal() */
                         if
                         :: M(MOVE_NO_RESOLVE)
-                        :: else -> resolve_duplicates(at, e, i, v, won)
+                        :: else -> resolve_duplicates(at, e, i, v, won, M(MOVE_NO_LOOK))
                         fi
                     fi
                 fi;
@@ -457,7 +477,7 @@ inline bring_home(i, v, e, at, won) {
             if
             :: atomic { !won -> used[0]--; w[SPB] = e }    /* trove__unseal() */
                 at = SPB;
-                resolve_duplicates(at, e, i, v, won);
+                resolve_duplicates(at, e, i, v, won, M(MOVE_NO_LOOK));
                 e = 0
             :: else -> won = 0
             fi
@@ -476,7 +496,7 @@ inline bring_home(i, v, e, at, won) {
         atomic { enter(SERVICE); w[SPB] = 0; changed() }   /* trove__finish_move() */
         slot_cleared(SPB);
         w[0] = e;
-        resolve_duplicates(at, e, i, v, won);
+        resolve_duplicates(at, e, i, v, won, M(MOVE_NO_LOOK));
         atomic { e = 0; insec = insec & ~(1 << SERVICE) }
     fi;
     gp = 0
@@ -555,6 +575,9 @@ proctype evictor() {
                 if
                 :: IS_ID(w[i]) ->
                     evicted = 1; ever_evicted = 1;
+#if RENEWS
+                    gone = gone | (1 << BARE(w[i]));
+#endif
                     retired[BARE(w[i])]++;
                     assert(retired[BARE(w[i])] <= 1)
                 :: else
