@@ -11,14 +11,16 @@
  *           its move. In FROM and in TO: out of FROM. In FROM alone, or in TO alone: it stays there. Then moves go on.
  *           The pass comes with the child's first grace period, or with its first growth: who forks to execute another program
  *           does not pay for it.
- *   counts  A thread that was between a slot and the count of its level (I6 of table.c) leaves that too high. When a settled level
+ *   counts  A thread that was between a slot and the count of its level (I6 of table.c) leaves that too high. While the forking
+ *           thread is alone, and in no section, so in the middle of nothing, a level that is small is counted anew. Counting large
+ *           ones would make each fork() slower; and so: when a settled level
  *           of the parent's has only EMPTY slots, none is ever taken again (I7), and after a grace period nobody is about to
  *           take off anything: what the count says is lost, and becomes 0.
  *
  * EDGES     E8 settled of table.c.
  * PROGRESS  The reclaimer's thread, in sections of bounded length; finds, inserts and removals go on meanwhile.
- * LIMITS    Pass counters, budgets and the count of the newest level stay too high by what those threads had taken ahead of its
- *           use, so trove_is_empty() may say no as long as that level is there. An object that one of them had unlinked and not
+ * LIMITS    Pass counters, budgets and the count of a newest level above RECOUNT_BYTES stay too high by what those threads had
+ *           taken ahead of its use, so trove_is_empty() may say no as long as that level is there. An object that one of them had unlinked and not
  *           yet retired is lost.
  * TESTS     tests/stepped/test_stopped_fork.c
  */
@@ -26,14 +28,34 @@
 #include "core/table_internal.h"
 
 #define PASS_BUCKETS 256 /* in one section */
+#define RECOUNT_BYTES ((uint64_t)1 << 20)
+
+/* RELAXED, all: one thread is left. */
+static void recount(struct trove__level *level)
+{
+    long count = 0;
+
+    for (uint64_t b = 0; b <= level->mask; b++)
+        for (unsigned slot = 0; slot < TROVE__SLOTS; slot++)
+            count += trove__load_relaxed(&level->buckets[b].slots[slot]) != 0;
+    if (level->ahead != NULL)
+        trove__ahead_init(level->ahead);
+    trove__store_relaxed(&level->count, count);
+}
 
 void trove__table_after_fork(struct trove__table *table)
 {
     /* RELAXED, all: one thread is left. */
     struct trove__level *level = trove__load_relaxed(&table->head), *next;
+    bool alone = !trove__section_ongoing();
 
-    while ((next = trove__load_relaxed(&level->next)) != NULL)
-        level = next;
+    for (;; level = next) {
+        if (alone && (level->mask + 1) * sizeof(*level->buckets) <= RECOUNT_BYTES)
+            recount(level);
+        next = trove__load_relaxed(&level->next);
+        if (next == NULL)
+            break;
+    }
     table->inherited_levels = level->number + 1;
     trove__store_relaxed(&table->is_inherited, 1);
 }

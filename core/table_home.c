@@ -20,8 +20,9 @@
  *   the far one later than its own and drops its own; the far slot is cleared, the copy at home stays.
  *
  * FORK      A child has a copy of the pairs and no thread: its first grace period ends the moves, or the reclaimer's end
- *           does. A pair is noted before its slot is taken, so `arrive` looks at what the slots say. What threads that grew the
- *           table had SEALED is settled then, too: table_forked.c.
+ *           does. A pair, and the level it is of, is noted before its slot is taken, so `arrive` looks at what the slots say.
+ *           What was SEALED and not noted, by this thread or those that grew the table, is settled then, too:
+ *           table_forked.c.
  * PROGRESS  One thread, in bounded parts; nobody waits for it.
  * TESTS     tests/stepped/test_stopped_home.c.
  */
@@ -58,11 +59,13 @@ static void set_out(struct trove__table *table, struct trove__level *level,
 
     if (!find_room(trove__home_of(level, hash), &to.slot))
         return;
+    /* Whole before it is counted, counted before the slot is taken: see FORK. */
+    table->homing.pairs[table->homing.count] =
+        (struct trove__home_pair){&bucket->slots[slot], trove__slot_at(&to, hash)};
     /* ACQ_REL [E1 publish-entry]: the winner is the object's only mover. */
     if (!trove__cas_acq_rel(&bucket->slots[slot], &word, word | TROVE__SEALED))
         return;
-    table->homing.pairs[table->homing.count++] =
-        (struct trove__home_pair){&bucket->slots[slot], trove__slot_at(&to, hash)};
+    table->homing.count++;
     if (trove__take_slot(&to, hash, object, TROVE__SEALED) == 0)
         return;
     table->homing.count--;
@@ -95,6 +98,7 @@ void trove__table_homing_leave(struct trove__table *table, uint64_t freed)
         return; /* a forked parent's */
     trove__section_enter();
     level = trove__load_acquire(&table->head);       /* [E6 head] */
+    table->homing.level = level;                     /* before the first pair: see FORK */
     if (trove__load_acquire(&level->next) == NULL) { /* [E2 publish-level] */
         uint64_t buckets =
             LOOK_FACTOR * freed <= level->mask ? LOOK_FACTOR * freed : level->mask + 1;
@@ -103,7 +107,6 @@ void trove__table_homing_leave(struct trove__table *table, uint64_t freed)
             look_into(table, level, &level->buckets[table->homing.cursor++ & level->mask]);
     }
     trove__section_leave();
-    table->homing.level = level;
 }
 
 /* Where SLOT is, for an object of HASH. */

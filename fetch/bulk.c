@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum { FIRST_BYTES = 4096, FILE_STEP = 4 << 20 };
 
@@ -22,7 +21,7 @@ void trove__bulk_deinit(struct trove__bulk *bulk)
     if (bulk->fd >= 0) {
         if (bulk->bytes != NULL)
             munmap(bulk->bytes, bulk->capacity);
-        close(bulk->fd);
+        trove__temp_file_close(&bulk->fd);
     } else {
         trove__free(bulk->bytes);
     }
@@ -85,7 +84,7 @@ int trove__bulk_reserve(struct trove__bulk *bulk, uint64_t size, struct trove_er
     if (r == 0)
         r = grow_file(bulk, fd, capacity, err);
     if (r < 0 && bulk->fd < 0 && fd >= 0)
-        close(fd);
+        trove__temp_file_close(&fd);
     return r;
 }
 

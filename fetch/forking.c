@@ -3,15 +3,15 @@
  * forking.c - what fork() does to repositories: the child forgets what belongs to the parent's threads.
  *
  * A conversation that two processes have with one server is none. So the child closes its copies of all descriptors of
- * connections, and forgets the sessions: nothing is written, no TLS connection is shut down, no child of the parent's is waited
+ * connections, and of temporary files, whose room on the disk would be the child's as long as it lives, and forgets the sessions: nothing is written, no TLS connection is shut down, no child of the parent's is waited
  * for, and the server notices nothing. What it needs it opens anew.
  *
  * INVARIANTS I1 fork() happens with the locks of all repositories held, so that the child finds what they protect whole.
  *            I2 nothing here allocates or frees: the parent's other threads may have been in the allocator.
  * ROLES      any thread: own, close, add, remove. The thread that forks: before_fork() and the two after it.
- * LIMITS     What the parent's sessions held in memory stays in the child (some 300 KB each). A descriptor that was being opened
- *            during the fork, and one above 65,535, stays open there until the child ends or calls exec(). Children made by a
- *            bare clone(2) run no handlers.
+ * LIMITS     What the parent's sessions held in memory stays in the child (some 300 KB each), and so do long indexes of packs, which are
+ *            mappings of files. A descriptor that was being opened during the fork, and one above 65,535, stays open there until
+ *            the child ends or calls exec(). Children made by a bare clone(2) run no handlers.
  * TESTS      tests/unit/test_git_fork.c
  */
 #include "forking.h"

@@ -7,8 +7,8 @@
 
 struct trove_git;
 
-/* FD, which may be negative, is of a connection or of a child process: a child of fork() closes it, so that whoever is at its
- * other end sees the parent alone. From then on only trove__fd_close() closes it. Returns FD. */
+/* FD, which may be negative, is of a connection, of a child process, or of a temporary file: a child of fork() closes it, so
+ * that whoever is at its other end sees the parent alone. From then on only trove__fd_close() closes it. Returns FD. */
 int trove__fd_own(int fd);
 /* Closes *FD if it is there, owned or not, and makes it -1. */
 void trove__fd_close(int *fd);

@@ -6,7 +6,6 @@
 #include "fetch/temp_file.h"
 #include <errno.h>
 #include <stdbool.h>
-#include <unistd.h>
 
 void trove__pack_spill_init(struct trove__pack_spill *spill, uint64_t memory_max)
 {
@@ -17,9 +16,7 @@ void trove__pack_spill_init(struct trove__pack_spill *spill, uint64_t memory_max
 void trove__pack_spill_deinit(struct trove__pack_spill *spill)
 {
     trove__bulk_deinit(&spill->places);
-    if (spill->fd >= 0)
-        close(spill->fd);
-    spill->fd = -1;
+    trove__temp_file_close(&spill->fd);
 }
 
 static uint64_t *place_of(struct trove__pack_spill *spill, uint32_t entry)

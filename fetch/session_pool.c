@@ -190,8 +190,10 @@ static void unlink_locked(struct trove__pool *pool, struct trove__pooled *pooled
 {
     struct trove__pooled **link = &pool->sessions;
 
-    while (*link != pooled)
+    while (*link != NULL && *link != pooled)
         link = &(*link)->next;
+    if (*link == NULL)
+        return; /* a forked parent's, taken by the thread that forked */
     *link = pooled->next;
     add_stats(&pool->closed, pooled->session);
 }

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { FIRST_CHUNK_BYTES = 32 * 1024, SPARE_MAX = 2 };
 
@@ -65,8 +64,7 @@ void trove__spool_destroy(struct trove__spool *spool)
         trove__free(spool->spare[--spool->spare_count]);
     trove__free(spool->lent);
     trove__free(spool->chunks);
-    if (spool->fd >= 0)
-        close(spool->fd);
+    trove__temp_file_close(&spool->fd);
     pthread_mutex_destroy(&spool->lock);
     trove__free(spool);
 }

@@ -3,6 +3,7 @@
  * temp_file.c - temporary files without a name.
  */
 #include "fetch/temp_file.h"
+#include "fetch/forking.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,8 +42,13 @@ int trove__temp_file_open(int *ret_fd, struct trove_error *err)
         return trove_error_set(
             err, fd, "cannot make a temporary file in %s: %s (TMPDIR names another folder)", folder,
             trove_strerror(fd));
-    *ret_fd = fd;
+    *ret_fd = trove__fd_own(fd);
     return 0;
+}
+
+void trove__temp_file_close(int *fd)
+{
+    trove__fd_close(fd);
 }
 
 static int failed(int code, const char *what, struct trove_error *err)

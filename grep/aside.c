@@ -47,8 +47,7 @@ void trove__aside_destroy(struct trove__aside *aside)
 {
     if (aside == NULL)
         return;
-    if (aside->fd >= 0)
-        close(aside->fd);
+    trove__temp_file_close(&aside->fd);
     pthread_mutex_destroy(&aside->lock);
     trove__free(aside);
 }

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_stopped_fork.c - fork() while a thread stands at any step of a move, of the reclaimer's turns or of a replacement: in the child, where that thread is not, the move is ended, old levels go, what was replaced is discarded, and nothing is freed twice.
+ * test_stopped_fork.c - fork() while a thread stands at any step of a put, of a move, of the reclaimer's turns or of a replacement: in the child, where that thread is not, the move is ended, old levels go, what was replaced is discarded, and nothing is freed twice.
  *
  * mutation                                                             dies here
  * nobody ends the parent's moves (trove__take_over() does nothing)     both
  * of two slots of one object both stay (find_twin() finds none)        both
- * what the parent's threads had counted stays (trove__uncount_lost())  fork__move, which never ends
+ * what the parent's threads had counted stays (trove__uncount_lost())  fork__turns
+ * the same, and no level is counted anew                               fork__put
+ * the level of objects on their way home is noted last                 fork__home: the child has none
  */
+#include "bare_table.h"
 #include "core/cache_struct.h"
 #include "core/era.h"
 #include "core/rcu.h"
 #include "failing_allocator.h"
+#include "in_child.h"
 #include "recount.h"
 #include "scene.h"
+#include "stepper.h"
 #include "support.h"
 #include <errno.h>
 #include <sys/wait.h>
@@ -136,11 +141,18 @@ static int child(struct scene *scene, bool is_exact)
     return trove_close(scene->cache, NULL) == 0 ? 0 : 5;
 }
 
+/* Sometimes in a section: then nothing is counted anew at once. */
 static void fork_there(struct scene *scene, bool is_exact)
 {
-    pid_t pid = fork();
+    bool inside = scene->step % 3 == 0;
     int status;
+    pid_t pid;
 
+    if (inside)
+        trove__section_enter();
+    pid = fork();
+    if (inside)
+        trove__section_leave();
     assert_true(pid >= 0);
     if (pid == 0)
         _exit(child(scene, is_exact));
@@ -157,6 +169,111 @@ static void fork_exactly(struct scene *scene)
 static void fork_with_losses(struct scene *scene)
 {
     fork_there(scene, false);
+}
+
+/* --- a put ---------------------------------------------------------------------------------------------------------- */
+
+/* Once all is evicted nothing is counted. But what had not reached the queue, or the policy, is never evicted. */
+static int empty(void *context)
+{
+    struct scene *scene = context;
+    bool is_left = false;
+
+    for (unsigned i = 0; i < TRIES; i++) {
+        (void)trove_shrink(scene->cache, UINT64_MAX);
+        scene_take_turns(scene);
+    }
+    for (unsigned n = 0; n < scene->count; n++)
+        is_left |= scene_has(scene, n);
+    if (is_left)
+        return scene_has(scene, scene->number) ? 0 : 1;
+    return trove_is_empty(scene->cache) ? 0 : 2;
+}
+
+static void some_and_one(struct scene *scene)
+{
+    while (scene->count < 10)
+        scene_put_and_use(scene);
+    scene->number = scene->count++;
+}
+
+static void empty_in_child(struct scene *scene)
+{
+    assert_int_equal(in_child(empty, scene), 0);
+}
+
+static void fork__put(void **state)
+{
+    const struct play put = {some_and_one,  scene_actor_puts,   empty_in_child,
+                             .alone = true, .size = SCENE_SIZE, .max_bytes = SCENE_CACHE};
+
+    (void)state;
+    play(&put, 20);
+}
+
+/* --- objects on their way home -------------------------------------------------------------------------------------- */
+
+#define SAME 20 /* ids of one hash: seven are at home, the others in two buckets more */
+
+static void act_bring_home(void *context)
+{
+    struct bare_table *f = context;
+
+    trove__table_homing_leave(&f->table, TROVE__BUCKETS_MIN);
+    trove__grace_period();
+    trove__table_homing_arrive(&f->table);
+}
+
+static bool has_sealed(struct bare_table *f)
+{
+    struct trove__level *level = trove__load_acquire(&f->table.head);
+
+    for (uint64_t b = 0; b <= level->mask; b++)
+        for (unsigned slot = 0; slot < TROVE__SLOTS; slot++)
+            if (trove__load_acquire(&level->buckets[b].slots[slot]) & TROVE__SEALED)
+                return true;
+    return false;
+}
+
+/* As the child's first grace period. */
+static int end_homing(void *context)
+{
+    struct bare_table *f = context;
+
+    trove__table_after_fork(&f->table);
+    trove__table_homing_arrive(&f->table);
+    for (uint32_t n = 0; n < SAME; n++)
+        if (bare_find(f, n) != (n == 2 || n == 4 ? NULL : f->objects[n]))
+            return 1;
+    if (has_sealed(f))
+        return 2;
+    return trove__table_sizes(&f->table).entries == SAME - 2 ? 0 : 3;
+}
+
+/* Goal: whoever brings objects home stands anywhere, the first time that he does. */
+static void fork__home(void **state)
+{
+    uint64_t at = 0;
+    bool stands = true;
+
+    (void)state;
+    while (stands) {
+        struct bare_table f;
+
+        bare_setup(&f, true);
+        f.reclaim.thread_state = TROVE__RECLAIM_STARTING; /* it has no thread */
+        for (uint32_t n = 0; n < SAME; n++)
+            bare_add(&f, n);
+        assert_int_equal(bare_take_out(&f, f.objects[2]), 0);
+        assert_int_equal(bare_take_out(&f, f.objects[4]), 0);
+        at += at < 200 ? 1 : 7;
+        stands = stepper_run_to(act_bring_home, &f, at);
+        assert_int_equal(in_child(end_homing, &f), 0);
+        stepper_resume();
+        f.reclaim.thread_state = TROVE__RECLAIM_NONE;
+        bare_teardown(&f);
+    }
+    assert_true(at > 100);
 }
 
 /* --- a thread that helps to move ----------------------------------------------------------------------------------- */
@@ -243,8 +360,8 @@ static void fork__replace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fork__move),
-        cmocka_unit_test(fork__turns),
+        cmocka_unit_test(fork__put),     cmocka_unit_test(fork__home),
+        cmocka_unit_test(fork__move),    cmocka_unit_test(fork__turns),
         cmocka_unit_test(fork__replace),
     };
 

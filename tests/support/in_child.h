@@ -6,6 +6,8 @@
 #define TROVE_TESTS_IN_CHILD_H
 
 #include "support.h"
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,8 +18,12 @@ static inline int in_child(int (*check)(void *context), void *context)
     int status;
 
     assert_true(child >= 0);
-    if (child == 0)
+    if (child == 0) {
+        /* What fails there must not go on with the parent's tests. */
+        setenv("CMOCKA_TEST_ABORT", "1", 1);
+        signal(SIGSEGV, SIG_DFL);
         _exit(check(context));
+    }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);

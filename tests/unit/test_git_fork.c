@@ -8,11 +8,14 @@
  * wait for the locks (a child waits for one for ever, fork__anywhere).
  */
 #include "fake_source.h"
+#include "fetch/temp_file.h"
 #include "in_child.h"
 #include "peer.h"
 #include "support.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,6 +278,70 @@ static void fork__ssh(void **state)
     fork_over_server("ssh");
 }
 
+/* --- temporary files, and who forks in a call ----------------------------------------------------------------------- */
+
+static int file_is_closed(void *context)
+{
+    const int *fd = context;
+
+    return fcntl(*fd, F_GETFD) < 0 && errno == EBADF ? 0 : 1;
+}
+
+/* Goal: what a pack had no memory for does not stay on the disk as long as a child lives. */
+static void fork__temporary_file(void **state)
+{
+    char url[256], byte = 0;
+    int fd;
+
+    (void)state;
+    snprintf(url, sizeof(url), "%s/one.git", peer_dir);
+    open_scene(url, true);
+    assert_int_equal(trove__temp_file_open(&fd, NULL), 0);
+    assert_int_equal(in_child(file_is_closed, &fd), 0);
+    assert_int_equal(trove__temp_file_write(fd, 0, "x", 1, NULL), 0);
+    assert_int_equal(trove__temp_file_read(fd, 0, &byte, 1, NULL), 0);
+    assert_int_equal(byte, 'x');
+    trove__temp_file_close(&fd);
+    assert_int_equal(close_scene(), 0);
+}
+
+static int fork_in_callback(void *context, const struct trove_git_ref *ref)
+{
+    pid_t *child = context;
+
+    (void)ref;
+    if (*child < 0)
+        *child = fork();
+    return 0;
+}
+
+/* Goal: who forks in a callback gets an error in the child, whose connection is closed in the middle of an answer, and goes on;
+ * the parent notices nothing. */
+static void fork__in_a_call(void **state)
+{
+    char url[256];
+    pid_t child = -1;
+    int r, status;
+
+    (void)state;
+    /* More refs than are read at once. */
+    peer_shell("cd '%s'; cp -r one.git many.git; cd many.git; id=$(git rev-parse main);"
+               "seq 1 20000 | sed \"s|.*|$id refs/heads/a-branch-&|\" >>packed-refs",
+               peer_dir);
+    snprintf(url, sizeof(url), "%s/many.git", peer_dir);
+    open_scene(url, true);
+    r = trove_git_refs(scene.git, NULL, fork_in_callback, &child, NULL, NULL);
+    if (child == 0) {
+        signal(SIGSEGV, SIG_DFL); /* the parent's tests do not go on here */
+        _exit(r == 0 ? 1 : list_refs() != 0 ? 2 : close_scene() != 0 ? 3 : 0);
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(list_refs(), 0);
+    assert_int_equal(close_scene(), 0);
+}
+
 /* --- anywhere ----------------------------------------------------------------------------------------------------- */
 
 #define FORKS 40 /* ten times as many with TROVE_LONG */
@@ -343,8 +410,9 @@ static void fork__anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fork__local),    cmocka_unit_test(fork__git_daemon),
-        cmocka_unit_test(fork__https),    cmocka_unit_test(fork__ssh),
+        cmocka_unit_test(fork__local),          cmocka_unit_test(fork__git_daemon),
+        cmocka_unit_test(fork__https),          cmocka_unit_test(fork__ssh),
+        cmocka_unit_test(fork__temporary_file), cmocka_unit_test(fork__in_a_call),
 #ifndef __SANITIZE_ADDRESS__ /* its allocator does not survive a fork() while another thread is in it */
         cmocka_unit_test(fork__anywhere),
 #endif

@@ -8,6 +8,7 @@
 #include "failing_allocator.h"
 #include "fetch/logins.h"
 #include "fetch/session_pool.h"
+#include "in_child.h"
 #include "wire.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -257,6 +258,54 @@ static void logins__who_asks_may_go(void **state)
     end(&logins, &url);
 }
 
+/* --- fork() ------------------------------------------------------------------------------------------------------- */
+
+static int ask_in_child(void *context)
+{
+    struct asker *asker = context;
+
+    trove__logins_forget(asker->logins);
+    pthread_mutex_unlock(&asker->logins->lock);
+    ask(asker);
+    return asker->status == 0 && strcmp(asker->credential.password, "child's") == 0 ? 0 : 1;
+}
+
+static void *answer_the_second(void *unused)
+{
+    pass(open_gate(2), "child's\n");
+    return unused;
+}
+
+/* Goal: a child that is made while somebody asks, and somebody waits for that, does not wait for who is not there: it asks. */
+static void logins__a_child_asks_itself(void **state)
+{
+    struct asker first, second, child;
+    struct trove__logins logins;
+    struct trove__url url;
+    pthread_t answerer;
+    int gate;
+
+    (void)state;
+    begin(&logins, &url);
+    answer_when_told();
+    start(&first, &logins, &url, NULL);
+    gate = open_gate(1);
+    start(&second, &logins, &url, NULL);
+    wait_for_waiting(&logins, 1);
+    child =
+        (struct asker){.logins = &logins, .url = &url, .until = {.deadline_ns = TROVE_NO_DEADLINE}};
+    assert_int_equal(pthread_create(&answerer, NULL, answer_the_second, NULL), 0);
+    pthread_mutex_lock(&logins.lock); /* as forking.c does */
+    assert_int_equal(in_child(ask_in_child, &child), 0);
+    pthread_mutex_unlock(&logins.lock);
+    pthread_join(answerer, NULL);
+    pass(gate, "secret\n");
+    join(&first, "secret", 0);
+    join(&second, "secret", 0);
+    expect_log("get get ");
+    end(&logins, &url);
+}
+
 /* --- servers that refuse ----------------------------------------------------------------------------------------- */
 
 /* Opens a session with a server that plays STEPS, whose helpers gave "old" to somebody else before if SHARED and say
@@ -412,6 +461,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logins__many_connections_ask_once),
         cmocka_unit_test(logins__others_wait_for_the_answer),
+        cmocka_unit_test(logins__a_child_asks_itself),
         cmocka_unit_test(logins__who_asks_may_go),
         cmocka_unit_test(logins__a_refused_answer),
         cmocka_unit_test(logins__helpers_hear_it_once),
