@@ -91,6 +91,8 @@ struct trove_object *trove__cache_find(struct trove *cache, const struct trove__
 /* --- inserting ---------------------------------------------------------------------------------------------------- */
 
 #define DISPLACE_MAX 4 /* objects evicted from one full window before a put gives up */
+#define BLIND_BYTES                                                                                \
+    4096 /* objects up to this size are put before anybody looks whether they are there */
 
 /* In a section. As trove__table_insert(), making room in a full window. */
 static int insert_in_window(struct trove *cache, const struct trove__era *era,
@@ -118,7 +120,7 @@ static int insert_rcu(struct trove *cache, const struct trove__era *era,
     uint64_t hash = trove__table_hash(&cache->table, object->id);
     int r, admitted;
 
-    trove__policy_prepare(&cache->policy, object, hash);
+    trove__policy_prepare(&cache->policy, object);
     r = insert_in_window(cache, era, object, hash, ret_other);
     *ret_private = r < 0;
     if (r == -ENOSPC)
@@ -174,17 +176,21 @@ static void hurry(struct trove *cache)
     trove__section_leave();
 }
 
-/* Room for the object ID. */
-static bool reserve(struct trove *cache, const uint8_t *id, uint64_t bytes)
+static bool reserve_untold(struct trove *cache, uint64_t bytes)
+{
+    return bytes <= cache->max_cached_bytes && trove__policy_reserve(&cache->policy, bytes);
+}
+
+/* Room for the object ID. REFUSED: there was none just now. */
+static bool reserve(struct trove *cache, const uint8_t *id, uint64_t bytes, bool refused)
 {
     bool told = trove__is_listened(&cache->telemetry, TROVE_SPAN_OVERFULL);
     int64_t start_ns = told ? trove_now_ns() : 0;
-    bool fits = bytes <= cache->max_cached_bytes;
-    bool taken = fits && trove__policy_reserve(&cache->policy, bytes);
+    bool taken = !refused && reserve_untold(cache, bytes);
 
     if (!taken) {
         TROVE_PROBE(overfull, cache, bytes);
-        if (fits && trove__policy_awaits_memory(&cache->policy))
+        if (bytes <= cache->max_cached_bytes && trove__policy_awaits_memory(&cache->policy))
             trove__cache_count(cache, TROVE__COUNT_OVERFULLS_DEFERRED, 1);
         hurry(cache);
     }
@@ -239,6 +245,17 @@ static bool is_outdated(struct trove *cache, const struct trove__era *era)
     return outdated;
 }
 
+/* Starts loading what an insert of ID reads first, none of which is in anybody's cache. */
+static void look_ahead(struct trove *cache, const uint8_t *id)
+{
+    uint64_t hash = trove__table_hash(&cache->table, id);
+
+    trove__section_enter();
+    trove__table_prefetch_all(&cache->table, hash);
+    trove__section_leave();
+    trove__policy_prefetch(&cache->policy, hash);
+}
+
 int trove__cache_insert(struct trove *cache, const struct trove__era *era,
                         struct trove_object *object, struct trove_object **ret_cached)
 {
@@ -252,7 +269,8 @@ int trove__cache_insert(struct trove *cache, const struct trove__era *era,
         *ret_cached = object;
         return TROVE__OUTDATED;
     }
-    if (!reserve(cache, object->id, bytes))
+    look_ahead(cache, object->id);
+    if (!reserve(cache, object->id, bytes, false))
         return insert_overfull(cache, era, object, ret_cached);
     trove__object_come_inside(object);
     trove_pin(object); /* the cache's */
@@ -344,16 +362,31 @@ static int put_charged(struct trove *cache, enum trove_type type, const void *da
     return r;
 }
 
+/* Is it there already? For a small object it costs less to make room and a copy for nothing, should it be, than to wait for the
+ * memory that tells. Not where asking for room does more than evict: that would be told, or asked of the user, in vain. */
+static bool is_put_blindly(const struct trove *cache, uint64_t bytes)
+{
+    enum trove_overfull overfull = cache->options.overfull;
+
+    return bytes <= BLIND_BYTES &&
+           (overfull == TROVE_OVERFULL_EVICT || overfull == TROVE_OVERFULL_ERROR);
+}
+
 static int put_entered(struct trove *cache, enum trove_type type, const void *data, size_t size,
                        const struct trove_oid *id, bool *ret_added)
 {
     uint64_t bytes = trove__object_usable(cache->hash.algo, size);
-    int r = find_same(cache, id, type, data, size);
+    bool is_blind = is_put_blindly(cache, bytes), taken;
+    int r = 0;
 
     *ret_added = false;
+    look_ahead(cache, id->bytes);
+    taken = is_blind && reserve_untold(cache, bytes);
+    if (!taken)
+        r = find_same(cache, id, type, data, size);
     if (r != 0)
         return r < 0 ? r : 0;
-    if (!reserve(cache, id->bytes, bytes))
+    if (!taken && !reserve(cache, id->bytes, bytes, is_blind))
         r = -ECACHE_OVERFULL;
     else if ((r = put_charged(cache, type, data, size, id, bytes)) == -ECACHE_OVERFULL)
         tell_overfull(cache, id->bytes, bytes, r, 0); /* the table has no place for it */

@@ -142,12 +142,16 @@ void trove__policy_deinit(struct trove__policy *policy)
 
 /* --- what enters -------------------------------------------------------------------------------------------------- */
 
-void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object, uint64_t hash)
+void trove__policy_prefetch(struct trove__policy *policy, uint64_t hash)
+{
+    if (policy->evicts)
+        trove__ghosts_prefetch(&policy->ghosts, hash);
+}
+
+void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object)
 {
     /* RELAXED: the object is private. */
     trove__store_relaxed(&object->state, policy->evicts ? TROVE__STATE_QUEUED : 0);
-    if (policy->evicts)
-        trove__ghosts_prefetch(&policy->ghosts, hash);
 }
 
 /* No cell for OBJECT: takes it out again. 0: somebody else did, or is moving it. */

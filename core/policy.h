@@ -63,10 +63,12 @@ bool trove__policy_reserve(struct trove__policy *policy, uint64_t bytes);
 /* Whether it is false only because what was evicted is not free yet. A sample. */
 bool trove__policy_awaits_memory(struct trove__policy *policy);
 
+/* Starts loading what will be read when HASH is admitted. Outside sections or in one. */
+void trove__policy_prefetch(struct trove__policy *policy, uint64_t hash);
+
 /* In sections, in this order: before OBJECT is inserted; when an insert found its window full (true: try again); after it
  * was published, as 0 or 1 came from the table (-ENOMEM: it was taken out again). */
-void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object,
-                           uint64_t hash);
+void trove__policy_prepare(struct trove__policy *policy, struct trove_object *object);
 bool trove__policy_displace(struct trove__policy *policy, uint64_t hash);
 int trove__policy_admit(struct trove__policy *policy, struct trove_object *object, uint64_t hash);
 

@@ -381,4 +381,13 @@ static inline void trove__table_prefetch(struct trove__table *table, uint64_t ha
     __builtin_prefetch(trove__home_in(trove__load_acquire(&table->view), hash), 0, 3);
 }
 
+/* The same for an insert of HASH, which looks into every level. In a section. */
+static inline void trove__table_prefetch_all(struct trove__table *table, uint64_t hash)
+{
+    struct trove__level *level = trove__current_level(table);
+
+    for (; level != NULL; level = trove__next_level(level))
+        __builtin_prefetch(trove__home_of(level, hash), 0, 3);
+}
+
 #endif

@@ -30,7 +30,8 @@
 
 #define HELP_BUCKETS 2     /* with each put */
 #define SERVICE_BUCKETS 64 /* in one section of the reclaimer's thread */
-#define PREFETCH_BUCKETS 2 /* not more than either */
+#define PREFETCH_BUCKETS 4 /* as far ahead */
+#define PREFETCH_HOMES 4   /* of one bucket's objects, at most */
 #define LAST_LEVEL_FACTOR 16
 #define AHEAD_PART 64 /* stripes together count this part of the slots ahead, at most */
 #define AHEAD_MIN 8
@@ -327,24 +328,31 @@ static struct trove__level *level_to_move(struct trove__table *table)
                : NULL;
 }
 
-/* A move reads its object's id, which is in nobody's cache. */
-static void prefetch_objects(struct trove__bucket *bucket)
+/* A move reads its object's id and writes where that goes, neither of which is in anybody's cache. Buckets of a larger level that
+ * are home to what is at home in bucket AT of LEVEL lie side by side, in the same order. */
+static void prefetch_move(struct trove__level *level, struct trove__level *newest, uint64_t at)
 {
+    struct trove__bucket *bucket = &level->buckets[at & level->mask];
+    uint64_t homes = (newest->mask + 1) / (level->mask + 1);
+
     for (unsigned slot = 0; slot < TROVE__SLOTS; slot++)
         __builtin_prefetch(trove__object_of(
             trove__load_relaxed(&bucket->slots[slot]))); /* RELAXED: a stale one costs nothing */
+    for (uint64_t i = 0; i < homes && i < PREFETCH_HOMES; i++)
+        __builtin_prefetch(&newest->buckets[(at & level->mask) * homes + i], 1);
 }
 
 static void move_some(struct trove__table *table, struct trove__level *level, unsigned buckets)
 {
     /* RELAXED: the cursor shares out work, sealing decides who moves what. It goes round as long as something is left. */
     uint64_t at = trove__add_relaxed(&level->cursor, buckets);
+    struct trove__level *newest = trove__newest_beside(level);
 
-    for (unsigned i = 0; i < PREFETCH_BUCKETS; i++)
-        prefetch_objects(&level->buckets[(at + i) & level->mask]);
+    for (unsigned i = 0; i < PREFETCH_BUCKETS && i < buckets; i++)
+        prefetch_move(level, newest, at + i);
     for (unsigned i = 0; i < buckets; i++) {
         if (i + PREFETCH_BUCKETS < buckets)
-            prefetch_objects(&level->buckets[(at + i + PREFETCH_BUCKETS) & level->mask]);
+            prefetch_move(level, newest, at + i + PREFETCH_BUCKETS);
         for (unsigned slot = 0; slot < TROVE__SLOTS; slot++)
             move_slot(level, &level->buckets[(at + i) & level->mask], slot);
     }

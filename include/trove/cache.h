@@ -219,7 +219,8 @@ TROVE_API size_t trove_get_many(struct trove *cache, const struct trove_oid *ids
                                 const struct trove_object **ret_objects);
 
 /* Hashes SIZE bytes at DATA (borrowed), copies and caches them. *RET_ID and *RET_ADDED (either may be NULL) are set on
- * success: ADDED is false when it was there already. Lock-free in trove's own code.
+ * success: ADDED is false when it was there already; a full cache may have made room for a small one all the same, which the
+ * next put finds. Lock-free in trove's own code.
  * Returns 0, -ENOMEM, -EBADMSG (collision), -ECACHE_OVERFULL, -EFBIG, -ECANCELED after shutdown. */
 TROVE_API int trove_put(struct trove *cache, enum trove_type type, const void *data, size_t size,
                         struct trove_oid *ret_id, bool *ret_added);

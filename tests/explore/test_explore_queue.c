@@ -179,7 +179,7 @@ static void setup_state(void *context)
     explorer_assert(trove__queue_init(&play->policy.main, &play->reclaim, 1, 0) == 0);
     play->object = trove__object_create(play->ledger, TROVE_SHA1, TROVE_BLOB, BYTES);
     trove__budget_force(&play->budget, trove__object_usable(TROVE_SHA1, BYTES));
-    trove__policy_prepare(&play->policy, play->object, 0);
+    trove__policy_prepare(&play->policy, play->object);
     explorer_assert(trove__queue_push(&play->policy.small, play->object) == 0);
 }
 
