@@ -100,12 +100,29 @@ static void inflight__cancelling_ends_the_wait(void **state)
     trove__inflight_deinit(&inflight);
 }
 
+/* Goal: in a child of fork() nothing is taken, also when who forked had taken some, and gives it back there. */
+static void inflight__forgotten(void **state)
+{
+    struct trove__inflight inflight;
+    uint64_t a, b;
+
+    (void)state;
+    trove__inflight_init(&inflight, 8 * MIB);
+    assert_int_equal(trove__inflight_take(&inflight, false, &now, &a), 0);
+    trove__inflight_forget(&inflight);
+    trove__inflight_give(&inflight, a);
+    assert_int_equal(trove__inflight_take(&inflight, true, &now, &b), 0);
+    assert_int_equal(b, 8 * MIB);
+    trove__inflight_deinit(&inflight);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inflight__shares_leave_room_for_others),
         cmocka_unit_test(inflight__the_whole_comes_when_all_is_back),
         cmocka_unit_test(inflight__cancelling_ends_the_wait),
+        cmocka_unit_test(inflight__forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
