@@ -271,12 +271,34 @@ static enum stop understand(struct victim *victim, int status)
     return STOP_STEP;
 }
 
+/* Somebody stops the whole process, from a terminal or a script, or lets it go on: no business of the thread's, and not given
+ * to it. */
+static bool is_job_control(int status)
+{
+    if (!WIFSTOPPED(status))
+        return false;
+    if (status >> 16 == PTRACE_EVENT_STOP)
+        return true;
+    switch (status >> 16 == 0 ? WSTOPSIG(status) : 0) {
+    case SIGSTOP:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGCONT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static enum stop resume(struct victim *victim, int how)
 {
     int status;
 
-    must(ptrace(how, victim->tid, NULL, NULL) == 0, "resuming a thread");
-    must(waitpid(victim->tid, &status, __WALL) == victim->tid, "waiting for a thread");
+    do {
+        must(ptrace(how, victim->tid, NULL, NULL) == 0, "resuming a thread");
+        must(waitpid(victim->tid, &status, __WALL) == victim->tid, "waiting for a thread");
+    } while (is_job_control(status));
     return understand(victim, status);
 }
 
