@@ -57,7 +57,8 @@ void trove__inflight_give(struct trove__inflight *inflight, uint64_t bytes)
     pthread_mutex_lock(&inflight->lock);
     inflight->left += bytes;
     if (inflight->left > inflight->total)
-        inflight->left = inflight->total; /* taken by a forked parent's thread, the one that forked */
+        inflight->left =
+            inflight->total; /* taken by a forked parent's thread, the one that forked */
     pthread_cond_broadcast(&inflight->changed);
     pthread_mutex_unlock(&inflight->lock);
 }
