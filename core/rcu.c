@@ -63,7 +63,7 @@ static struct reader *reader_register(void)
     struct reader *reader;
 
     pthread_once(&exit_key_once, make_exit_key);
-    /* SEQ_CST [E4 readers], all three: records are added here and never leave (I3). */
+    /* SEQ_CST [E4 readers]: records are added below and never leave (I3). */
     for (reader = trove__load_seq_cst(&readers); reader != NULL; reader = reader->next)
         if (reader_take(reader))
             break;
@@ -74,6 +74,7 @@ static struct reader *reader_register(void)
         atomic_init(&reader->epoch, 0);
         atomic_init(&reader->taken, 1);
         reader->depth = 0;
+        /* SEQ_CST [E4 readers], both: pair with the walks over the list. */
         reader->next = trove__load_seq_cst(&readers);
         while (!trove__cas_seq_cst(&readers, &reader->next, reader))
             ;
@@ -90,7 +91,7 @@ void trove__section_enter(void)
 
     if (reader->depth++ > 0)
         return;
-    /* SEQ_CST [E2 grace]: see PROTOCOL; pairs with trove__grace_period(). */
+    /* SEQ_CST [E2 grace], both: see PROTOCOL; pair with trove__grace_period(). */
     trove__store_seq_cst(&reader->epoch, trove__load_seq_cst(&current_epoch));
     trove__fence_seq_cst();
 }
@@ -109,6 +110,7 @@ bool trove__section_ongoing(void)
 
 void trove__grace_period(void)
 {
+    /* SEQ_CST [E2 grace], both: pair with trove__section_enter(). */
     unsigned long epoch = trove__add_seq_cst(&current_epoch, 1) + 1;
 
     trove__fence_seq_cst();

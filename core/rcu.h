@@ -20,7 +20,9 @@
  *           until the sections that are open have ended.
  * LIMITS    fork() inside a section hangs when a grace period is waiting for that section (liburcu-bp holds its lock
  *           meanwhile, and its fork handler wants it).
- * TESTS     tests/stress/test_cache_stress.c, in each preset against that preset's back end; tests/unit/test_holdup.c
+ * TESTS     tests/stress/test_cache_stress.c, in each preset against that preset's back end; tests/unit/test_holdup.c;
+ *           tests/explore/test_explore_rcu.c (rcu.c's back end, each edge), tests/explore/test_explore_holder.c (the records
+ *           of rcu_threads.c, each edge)
  */
 #ifndef TROVE_CORE_RCU_H
 #define TROVE_CORE_RCU_H

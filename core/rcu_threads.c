@@ -20,7 +20,7 @@
  * PROGRESS   lock-free but for liburcu's registration and the kernel.
  * LIMITS     A thread that used liburcu-bp itself before it called trove, and does nothing in trove but read, is not known. Where
  *            process_vm_readv() is forbidden, the host's own sections count as trove's.
- * TESTS      tests/unit/test_holdup.c
+ * TESTS      tests/unit/test_holdup.c, tests/explore/test_explore_holder.c
  */
 #include "core/rcu.h"
 

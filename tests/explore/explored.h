@@ -71,6 +71,9 @@ int explored_mutex_make(const void *mutex);
 int explored_lock(const void *mutex);
 int explored_trylock(const void *mutex);
 int explored_unlock(const void *mutex);
+int explored_key_make(pthread_key_t *ret_key, void (*end)(void *value));
+int explored_key_set(pthread_key_t key, const void *value);
+void *explored_key_get(pthread_key_t key);
 
 #define EXPLORED_SITE(kind, order, failure)                                                        \
     static struct explored_site explored_here = {__FILE__, __func__, __LINE__, kind,   kind,       \
@@ -149,6 +152,9 @@ int explored_unlock(const void *mutex);
 #define pthread_mutex_lock(mutex) explored_lock(mutex)
 #define pthread_mutex_trylock(mutex) explored_trylock(mutex)
 #define pthread_mutex_unlock(mutex) explored_unlock(mutex)
+#define pthread_key_create(key, end) explored_key_make(key, end)
+#define pthread_setspecific(key, value) explored_key_set(key, value)
+#define pthread_getspecific(key) explored_key_get(key)
 /* Descriptors are none: each run would leave some. */
 #define EXPLORED_FD 12345
 #define eventfd(count, flags) ((void)(count), (void)(flags), EXPLORED_FD)

@@ -337,6 +337,7 @@ static void thread_main(void)
         thread->start(thread->start_context);
     else
         run.one->threads[run.current - 1](run.context);
+    local_end();
     say("  thread %u ends\n", run.current);
     thread->state = DONE;
     if (thread->joined_by != 0)

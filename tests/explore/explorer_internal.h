@@ -118,6 +118,8 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void local_begin(void);
 void local_exchange(unsigned before, unsigned next);
+/* The current thread comes to its end. */
+void local_end(void);
 
 /* --- weak_memory.c -------------------------------------------------------------------------------------------------- */
 

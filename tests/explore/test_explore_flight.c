@@ -2,7 +2,7 @@
 /*
  * test_explore_flight.c - single flight in all interleavings of small cases: one flight of an id, its result reaches who waits,
  * nobody sleeps for ever, its memory has one life at a time; each edge of flight.c, flight_table.c and flight_pool.c is
- * needed, its mutant dies.
+ * needed, its mutant dies, and so are those by which a stream's node gets its answer.
  *
  * A unit without threads: each case completes its flights itself. Sleeps are the explorer's futexes; a sleep with a deadline
  * may end at any time.
@@ -345,6 +345,39 @@ static void wait_as_node(void *context)
         trove__stream_deliver(&play->small.unit, play->node, 1);
 }
 
+/* The node waits already; its answer is taken by who sleeps for it. */
+static void setup_waiting_node(void *context)
+{
+    struct play *play = context;
+
+    setup_node(play);
+    play->stream->first_backlog = play->stream->last_backlog = NULL; /* it is admitted */
+    play->stream->backlog = 0;
+    explorer_assert(trove__stream_wait_for(play->node));
+}
+
+static void take_answer(void *context)
+{
+    struct play *play = context;
+    struct trove__stream_node *node;
+
+    explorer_assert(trove__stream_take_wait(play->stream, NULL, &node) == 1 && node == play->node);
+    explorer_assert(node->result.status == 0 && node->result.object != NULL);
+    trove__stream_node_free(node);
+}
+
+/* Of two who wait for the last answer one gets it, and the other hears that there will be none. */
+static void take_answer_or_none(void *context)
+{
+    struct play *play = context;
+    struct trove__stream_node *node;
+    int r = trove__stream_take_wait(play->stream, NULL, &node);
+
+    explorer_assert(r == 0 || r == 1);
+    if (r == 1)
+        trove__stream_node_free(node);
+}
+
 /* --- the pool --------------------------------------------------------------------------------------------------------- */
 
 static void setup_full_pool(void *context)
@@ -514,6 +547,9 @@ static const struct explorer_case cases[] = {
     CASE("a life ends, another begins behind, find", setup_third_behind, NULL, end_and_begin_behind,
          find_third),
     CASE("a node waits, complete", setup_node, check_node, wait_as_node, complete),
+    CASE("take, complete", setup_waiting_node, check_over, take_answer, complete),
+    CASE("two take, complete", setup_waiting_node, check_over, take_answer_or_none,
+         take_answer_or_none, complete),
     CASE("insert behind what is removed, find", setup_one_waits, check_both_there, remove_it,
          insert_another, look_for_third),
     CASE("insert before what is removed", setup_one_waits, check_both_there, remove_it,
@@ -534,8 +570,13 @@ static void explore_flight__as_written(void **state)
 
 static void explore_flight__each_edge_is_needed(void **state)
 {
-    static const char *const families[] = {"flight", NULL};
-    const struct mutants_run what = {cases, CASES, families, NULL, false};
+    static const char *const families[] = {"flight", "stream", NULL};
+    static const struct spared spared[] = {{"stream: E1 answer, without seq_cst",
+                                            "the store-load pair is E4's: `event` and `sleepers`"},
+                                           {"stream: E3 state", "dies in test_explore_cache.c"},
+                                           {"stream: E5 free", "dies in test_explore_cache.c"},
+                                           {0}};
+    const struct mutants_run what = {cases, CASES, families, spared, false};
 
     (void)state;
     assert_int_equal(mutants_that_survive(&what), 0);

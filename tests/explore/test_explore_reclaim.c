@@ -12,6 +12,7 @@
 #include "edges.h"
 #include "idle_host.h"
 #include "support.h"
+#include <errno.h>
 #include <stdio.h>
 
 #define BYTES 8
@@ -28,6 +29,8 @@ struct play {
     } * memory;
     atomic_uint works; /* calls of `work` */
     struct trove_object *pinned;
+    atomic_uint is_over;
+    unsigned written; /* in a section, and by who has waited for it */
 };
 
 static bool work(void *context)
@@ -152,6 +155,36 @@ static void retire_and_stop(void *context)
     explorer_assert(trove__reclaim_stop(&play->reclaim, NULL) == 0);
 }
 
+/* --- who waits for the thread ----------------------------------------------------------------------------------------- */
+
+static void write_inside(void *context)
+{
+    struct play *play = context;
+
+    trove__section_enter();
+    if (trove__load_relaxed(&play->is_over) == 0) /* RELAXED: the grace period orders it */
+        play->written = 1;
+    trove__section_leave();
+}
+
+static void await_and_write(void *context)
+{
+    struct play *play = context;
+
+    trove__store_relaxed(&play->is_over, 1); /* RELAXED: as above */
+    explorer_assert(trove__reclaim_await(&play->reclaim, NULL) == 0);
+    play->written = 2;
+}
+
+/* A result beats a deadline; whoever gives up leaves the memory to the thread. */
+static void await_shortly(void *context)
+{
+    const struct trove_until until = {.deadline_ns = trove_now_ns() + 1};
+    int r = trove__reclaim_await(&((struct play *)context)->reclaim, &until);
+
+    explorer_assert(r == 0 || r == -ETIMEDOUT);
+}
+
 /* --- what is true at the end ------------------------------------------------------------------------------------------ */
 
 static void check_first(void *context)
@@ -173,6 +206,11 @@ static void check_memory(void *context)
     struct play *play = context;
 
     explorer_assert(explorer_is_free(play->objects[0]) && explorer_is_free(play->memory));
+}
+
+static void check_written(void *context)
+{
+    explorer_assert(((struct play *)context)->written == 2);
 }
 
 static void check_work(void *context)
@@ -239,6 +277,8 @@ static const struct explorer_case cases[] = {
     CASE("wake, the thread", setup, check_work, wake),
     CASE("wake and retire, the thread", setup, check_work, wake, retire_first),
     CASE("retire and stop", setup, check_first, retire_and_stop),
+    CASE("await, the thread", setup, check_written, write_inside, await_and_write),
+    CASE("await with a deadline, the thread", setup, NULL, await_shortly),
     CASE("close, the last unpin", setup_outside, check_ledger, let_go_of_ledger, unpin_last),
     CASE("retire and stop, read", setup, check_first, retire_and_stop, read_first),
 };
@@ -266,8 +306,6 @@ static void explore_reclaim__each_edge_is_needed(void **state)
         {"reclaim: E2 thread",
          "who stops the thread knows that all callers have left (E1 of life.c), so also who started it"},
         {"reclaim: E4 exited", "pthread_join() comes after it and orders the same"},
-        {"reclaim: E5 awaited", "no case has somebody who waits for memory to be given back"},
-        {"reclaim: E6 over", "no case has somebody who waits for memory to be given back"},
         {0}};
     const struct mutants_run what = {cases, CASES, families, spared, false};
 
