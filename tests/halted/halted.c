@@ -16,6 +16,11 @@
 #define LONG_STRIDE 3
 #define ACTS_MAX 50 /* and of so many, until each function was seen that the play is about */
 #define TRIES 20    /* acts that may pass until one comes to an instruction again */
+#ifdef __OPTIMIZE__
+#define STEPS_FACTOR 1
+#else
+#define STEPS_FACTOR 4 /* as many instructions for the same */
+#endif
 
 struct run {
     const struct play *play;
@@ -373,7 +378,7 @@ static void run_born_to(struct run *run, const char *name)
 
 static void play_born(struct run *run)
 {
-    uint64_t max = run->play->steps_max * (test_long() ? 10 : 1);
+    uint64_t max = run->play->steps_max * STEPS_FACTOR * (test_long() ? 10 : 1);
 
     wait_for_birth(run);
     if (run->play->run_from != NULL)

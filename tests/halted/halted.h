@@ -28,7 +28,8 @@ struct play {
      * who is disturbed in each turn of a loop need not ever leave it. */
     bool once, fill;
     unsigned stride, acts;
-    uint64_t steps_max;        /* of a thread that never ends its work. TROVE_LONG: ten times */
+    uint64_t
+        steps_max; /* of a thread that never ends its work. TROVE_LONG: ten times; four times in a debug build */
     const char *run_from;      /* and it runs at full speed to this function before the first */
     const char *functions[12]; /* of libtrove, in which it must have been halted */
     const char *program;       /* NULL: the library as it is */

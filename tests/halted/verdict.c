@@ -7,7 +7,8 @@
  *   reads can only be changed by others;
  *   a thread SLEEPS when it is in a futex wait without a deadline, or polls for nothing, as a grace period does.
  * If each thread of the subject but the halted one spins, sleeps or has finished, and none of the sleepers has run between
- * two looks, nobody is left who could change anything: the pass never ends. Otherwise it is waited for again.
+ * two looks, nobody is left who could change anything: the pass never ends. Otherwise, also while somebody outside has stopped
+ * the process, it is waited for again.
  */
 #include "support.h"
 #include "tracer.h"
@@ -69,6 +70,17 @@ static enum doing doing_what(pid_t pid, pid_t tid)
     return call == SYS_poll && arguments[1] == 0 ? POLLS : RUNS;
 }
 
+/* By somebody outside, with all threads of the process: what it sleeps in may be over. */
+static bool is_stopped(pid_t pid, pid_t tid)
+{
+    char text[512], *state;
+
+    if (!read_task_file(pid, tid, "stat", text, sizeof(text)))
+        return false;
+    state = strrchr(text, ')');
+    return state != NULL && strncmp(state, ") T", 3) == 0;
+}
+
 /* Goes on with TID for some steps, and then lets it go as it was. */
 static bool spins(pid_t tid)
 {
@@ -115,6 +127,10 @@ static bool all_are_stuck(const struct subject *subject, pid_t halted, unsigned 
 
         if (tid == 0 || tid == halted || tid == subject->room->actor)
             continue;
+        if (is_stopped(subject->pid, tid)) {
+            stuck = false;
+            break;
+        }
         switch (doing_what(subject->pid, tid)) {
         case SLEEPS:
             *ret_runs += times_run(subject->pid, tid);
