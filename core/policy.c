@@ -6,7 +6,8 @@
  *   The rules and the protocol of all of policy_*.c; here, what a policy is made of and what enters. policy_cells.c has an
  *   object and its cell, policy_hand.c what is spared or evicted, policy_room.c who asks for room.
  *   Two queues (after S3-FIFO): new objects enter `small`; an object that was used at least twice there goes to `main`, and
- *   so does one whose id was evicted not long ago (a ghost), unless it is large: that has to be used twice in small. The
+ *   so does one whose id was evicted not long ago (a ghost), unless it is large, or main loses most of what it should keep:
+ *   then it has to be used twice in small. The
  *   hand evicts from small while that is above its share, else from main, where an object with a hint goes round once more
  *   with its hint lowered. One use alone does not save an object in small: a scan puts an object and reads it once.
  *   Small's share of the bytes begins with a tenth and is learnt (share.h): what comes back soon after it left small makes
@@ -49,8 +50,9 @@
  * PROGRESS  lock-free and bounded: a call looks at a fixed number of candidates.
  * LIMITS    When no segment can be had, an object is evicted instead of kept. An object whose cell was given up while it
  *           was being moved stays until the cache is closed or an insert displaces it.
- * TESTS     tests/unit/test_policy.c (what stays), bench/policy/test_references.c (beside reference policies),
- *           tests/stepped/test_put_work.c (the bound), tests/unit/test_give_way.c,
+ * TESTS     tests/unit/test_policy.c (what stays), tests/unit/test_policy_return.c (where what comes back enters),
+ *           bench/policy/test_references.c (beside reference policies), tests/unit/test_give_way.c,
+ *           tests/stepped/test_put_work.c (the bound),
  *           tests/stepped/test_stopped_cache.c (a thread stopped at each step of a put that evicts: I1, I2, I3 and
  *           PROGRESS), tests/stress/test_cache_stress.c (the bound at every sample, a recount when quiet).
  * SOURCES   Yang et al.: FIFO queues are all you need for cache eviction (S3-FIFO). Megiddo, Modha: ARC, for learning a share
@@ -166,7 +168,8 @@ static int unadmit(struct trove__policy *policy, struct trove_object *object, ui
 }
 
 /* Where OBJECT, which is about to enter, belongs. What was evicted not long ago goes to main, unless it would take the place
- * of too many others there: a large object has to be used twice in small. */
+ * of too many others there: a large object has to be used twice in small. So has what main could not keep, where main is
+ * outrun: else all of a loop that does not quite fit would push itself out again and again. */
 static struct trove__queue *choose_entrance(struct trove__policy *policy,
                                             const struct trove_object *object, uint64_t hash)
 {
@@ -179,6 +182,8 @@ static struct trove__queue *choose_entrance(struct trove__policy *policy,
         trove__share_learn(&policy->share, !trove__leaver_of_main(ghost.kind),
                            trove__policy_objects(policy));
     trove__worth_back(&policy->worth, object, ghost.kind);
+    if (trove__leaver_of_main(ghost.kind) && trove__worth_is_outrun(&policy->worth))
+        return &policy->small;
     all = trove__sum_look(&policy->small.bytes) + trove__sum_look(&policy->main.bytes);
     return trove__policy_bytes(object) > all / LARGE_PART ? &policy->small : &policy->main;
 }

@@ -67,3 +67,8 @@ bool trove__worth_sparing(struct trove__worth *worth, const struct trove_object 
     idle = rate_of(worth, TROVE__LEAVER_IDLE, BEFORE_OTHERS);
     return rate * rate * average > idle * idle * bytes;
 }
+
+bool trove__worth_is_outrun(struct trove__worth *worth)
+{
+    return rate_of(worth, TROVE__LEAVER_IDLE, BEFORE_OTHERS) > 1 << (RATE_BITS - 1);
+}

@@ -63,4 +63,7 @@ void trove__worth_back(struct trove__worth *worth, const struct trove_object *ob
 bool trove__worth_sparing(struct trove__worth *worth, const struct trove_object *object,
                           enum trove__leaver kind, uint64_t bytes, uint64_t average, uint64_t turn);
 
+/* Does most of what leaves main idle come back? Then main is too small for what goes round in it, and would keep none of it. */
+bool trove__worth_is_outrun(struct trove__worth *worth);
+
 #endif
