@@ -56,6 +56,12 @@ struct trove__counters {
 unsigned trove__thread_stripe(void);
 
 void trove__counters_init(struct trove__counters *counters);
+/* The calling thread's values, for who adds to several: with trove__add_relaxed(). */
+static inline atomic_ulong *trove__counters_mine(struct trove__counters *counters)
+{
+    return counters->stripes[trove__thread_stripe()].values;
+}
+
 void trove__counters_add(struct trove__counters *counters, enum trove__counter which, uint64_t n);
 uint64_t trove__counters_sum(const struct trove__counters *counters, enum trove__counter which);
 uint64_t trove__counters_gauge(const struct trove__counters *counters, enum trove__counter which);

@@ -190,8 +190,7 @@ static struct trove__queue *choose_entrance(struct trove__policy *policy,
 
 int trove__policy_admit(struct trove__policy *policy, struct trove_object *object, uint64_t hash)
 {
-    trove__policy_count(policy, TROVE__COUNT_OBJECTS, 1);
-    trove__policy_count(policy, TROVE__COUNT_OBJECT_BYTES, trove__policy_bytes(object));
+    trove__policy_count_objects(policy, 1, (long)trove__policy_bytes(object), 0);
     if (!policy->evicts)
         return 0;
     if (trove__policy_is_dead(object)) {

@@ -6,7 +6,7 @@
 
 void trove__policy_unlinked(struct trove__policy *policy, struct trove_object *object)
 {
-    trove__policy_count_gone(policy, trove__policy_bytes(object));
+    trove__policy_count_objects(policy, -1, -(long)trove__policy_bytes(object), 0);
     /* ACQ_REL [E1 state]: the other end is trove__policy_give_up_cell(). */
     if ((trove__or_acq_rel(&object->state, TROVE__STATE_DEAD) & TROVE__STATE_QUEUED) == 0)
         trove__reclaim_object(policy->reclaim, object);

@@ -37,10 +37,17 @@ static inline void trove__policy_count(struct trove__policy *policy, enum trove_
     trove__counters_add(policy->counters, which, n);
 }
 
-static inline void trove__policy_count_gone(struct trove__policy *policy, uint64_t bytes)
+/* COUNT objects of BYTES came, or went where both are below 0; EVICTED of them were evicted. */
+static inline void trove__policy_count_objects(struct trove__policy *policy, long count, long bytes,
+                                               uint64_t evicted)
 {
-    trove__policy_count(policy, TROVE__COUNT_OBJECTS, (uint64_t)-1);
-    trove__policy_count(policy, TROVE__COUNT_OBJECT_BYTES, -bytes);
+    atomic_ulong *counts = trove__counters_mine(policy->counters);
+
+    /* RELAXED, all: sums */
+    trove__add_relaxed(&counts[TROVE__COUNT_OBJECTS], (uint64_t)count);
+    trove__add_relaxed(&counts[TROVE__COUNT_OBJECT_BYTES], (uint64_t)bytes);
+    if (evicted != 0)
+        trove__add_relaxed(&counts[TROVE__COUNT_EVICTIONS], evicted);
 }
 
 static inline bool trove__policy_is_dead(struct trove_object *object)

@@ -26,8 +26,7 @@ static void take_out(struct trove__policy *policy, enum trove__leaver kind,
     if (r == 0) {
         trove__ghosts_remember(&policy->ghosts, hash, kind, bytes);
         trove__policy_seen(policy, object, kind, false);
-        trove__policy_count(policy, TROVE__COUNT_EVICTIONS, 1);
-        trove__policy_count_gone(policy, bytes);
+        trove__policy_count_objects(policy, -1, -(long)bytes, 1);
         trove__add_gone(gone, bytes);
         if (deferred) {
             gone->charged += bytes;

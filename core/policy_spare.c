@@ -78,18 +78,18 @@ static bool main_spares(struct trove__policy *policy, struct trove_object *objec
     unsigned char hint = trove__load_relaxed(&object->hint);
     unsigned char state = trove__load_relaxed(&object->state);
     enum spared spared = (enum spared)(state >> SPARED_SHIFT);
-    uint64_t bytes = trove__policy_bytes(object), average = average_bytes(policy);
+    uint64_t bytes = trove__policy_bytes(object);
     bool used = was_used(policy, object, spared, hint);
 
     *ret_kind = hint == 0 ? TROVE__LEAVER_IDLE : TROVE__LEAVER_CREDIT;
     if (hint == 0) {
-        if (spared == SPARED_LIGHT || bytes > average / LIGHT_PART)
+        if (spared == SPARED_LIGHT || bytes > average_bytes(policy) / LIGHT_PART)
             return false;
         spare(object, state, 0, SPARED_LIGHT);
         return true;
     }
-    if (!used && !trove__worth_sparing(&policy->worth, object, TROVE__LEAVER_CREDIT, bytes, average,
-                                       trove__ghosts_turn(&policy->ghosts)))
+    if (!used && !trove__worth_sparing(&policy->worth, object, TROVE__LEAVER_CREDIT, bytes,
+                                       average_bytes(policy), trove__ghosts_turn(&policy->ghosts)))
         return false;
     spare(object, state, (unsigned char)(hint - 1),
           hint == 1   ? SPARED_USED
