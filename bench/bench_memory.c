@@ -175,9 +175,9 @@ int main(int argc, char **argv)
     churn();
     if (bench_settings.quick)
         return bench_finish();
-    fill("average load", SLOTS * 9 / 16, 80, 0);
-    fill("just before growth", SLOTS * 3 / 4 - 300, 80, 0);
-    fill("just after growth", SLOTS * 3 / 4 + 100, 80, 0);
-    fill("average load", SLOTS * 9 / 16, 20, 400);
+    fill("average load", SLOTS * 33 / 64, 80, 0);
+    fill("just before growth", SLOTS * 11 / 16 - 300, 80, 0);
+    fill("just after growth", SLOTS * 11 / 16 + 100, 80, 0);
+    fill("average load", SLOTS * 33 / 64, 20, 400);
     return bench_finish();
 }

@@ -11,6 +11,8 @@
  *           what the scheduler takes counts: on two processors a table's own thread has none of its own. The reader's figures are
  *           percentiles of its groups before and during growth; `longest` is the longest insert of a round. Each round of each
  *           implementation is a process of its own, in turn.
+ *           `pause` is the longest time between two looks of a thread that only reads the clock, for two seconds before the growth:
+ *           what the machine takes from a thread without any table.
  * Options   --from 20  --to 22  --peers NAME,NAME...  and those of harness.h
  */
 #include <stdatomic.h>
@@ -28,15 +30,26 @@
 #define STEP_NS 16 /* a column of the histogram of groups */
 #define COLUMNS ((size_t)1 << 16)
 #define QUIET_GROUPS ((size_t)1 << 19)
+#define PAUSES_NS ((uint64_t)2 << 30) /* about as long as the growth takes */
 
 static unsigned from_log2 = 20, to_log2 = 22;
 static const char *wanted_peers;
 
 /* What a round gave, in nanoseconds. */
-enum figure { LONGEST, P9999, MEAN, QUIET_P50, QUIET_P999, GROWING_P50, GROWING_P999, FIGURES };
+enum figure {
+    LONGEST,
+    PAUSE,
+    P9999,
+    MEAN,
+    QUIET_P50,
+    QUIET_P999,
+    GROWING_P50,
+    GROWING_P999,
+    FIGURES
+};
 static const char *const figure_names[FIGURES] = {
-    "insert longest",     "insert p99.99",      "insert mean",          "reader p50 quiet",
-    "reader p99.9 quiet", "reader p50 growing", "reader p99.9 growing",
+    "insert longest",   "longest pause",      "insert p99.99",      "insert mean",
+    "reader p50 quiet", "reader p99.9 quiet", "reader p50 growing", "reader p99.9 growing",
 };
 
 struct run {
@@ -46,7 +59,7 @@ struct run {
     struct trove_oid *ids;
     atomic_bool stop;
     uint32_t *quiet, *growing, *inserts; /* histograms */
-    double longest, mean;
+    double longest, pause, mean;
 };
 
 static uint64_t now_ns(void)
@@ -163,6 +176,21 @@ static void *filler(void *context)
     return NULL;
 }
 
+/* What the machine takes away from a thread that only reads the clock: no insert can be told to take less. */
+static void *pauses(void *context)
+{
+    struct run *run = context;
+    uint64_t first = now_ns(), before = first, after;
+
+    do {
+        after = now_ns();
+        if ((double)(after - before) > run->pause)
+            run->pause = (double)(after - before);
+        before = after;
+    } while (after - first < PAUSES_NS >> (bench_settings.quick ? 10 : 0));
+    return NULL;
+}
+
 static pthread_t start(void *(*body)(void *), struct run *run)
 {
     pthread_t thread;
@@ -188,11 +216,13 @@ static void grow_once(const struct peer *peer, struct trove_oid *ids, double fig
     pthread_join(start(filler, &run), NULL);
     bench_collapse_pages();
     pthread_join(start(quiet_reader, &run), NULL);
+    pthread_join(start(pauses, &run), NULL);
     beside = start(reader, &run);
     pthread_join(start(writer, &run), NULL);
     atomic_store(&run.stop, true);
     pthread_join(beside, NULL);
     figures[LONGEST] = run.longest;
+    figures[PAUSE] = run.pause;
     figures[MEAN] = run.mean;
     figures[P9999] = percentile(run.inserts, 0.9999);
     figures[QUIET_P50] = percentile(run.quiet, 0.5);
@@ -282,10 +312,11 @@ static void print_row(struct row *row)
     for (int f = 0; f < FIGURES; f++)
         at[f] = bench_figure_of(row->cells[f].ns, row->cells[f].rounds);
     slower = bench_ratio(&row->cells[GROWING_P999], &row->cells[QUIET_P999]);
-    printf("%-22s %9.2f %9.2f %9.2f %9.1f %7.0f %8.0f %8.0f %8.0f %8.0f %9s\n", row->peer->name,
-           at[LONGEST].median / 1e6, at[LONGEST].min / 1e6, at[LONGEST].max / 1e6,
-           at[P9999].median / 1e3, at[MEAN].median, at[QUIET_P50].median, at[GROWING_P50].median,
-           at[QUIET_P999].median, at[GROWING_P999].median, bench_text(&slower, 2, text));
+    printf("%-22s %9.2f %9.2f %9.2f %9.2f %9.1f %7.0f %8.0f %8.0f %8.0f %8.0f %9s\n",
+           row->peer->name, at[LONGEST].median / 1e6, at[LONGEST].min / 1e6, at[LONGEST].max / 1e6,
+           at[PAUSE].median / 1e6, at[P9999].median / 1e3, at[MEAN].median, at[QUIET_P50].median,
+           at[GROWING_P50].median, at[QUIET_P999].median, at[GROWING_P999].median,
+           bench_text(&slower, 2, text));
 }
 
 static int own_option(int argc, char **argv)
@@ -327,11 +358,11 @@ int main(int argc, char **argv)
     ids = bench_draw_ids(BENCH_UNIFORM, numbers, from, from, 1);
     count = make_rows(rows);
     printf(
-        "from 2^%u to 2^%u objects beside a reader of groups of %d; %u rounds\n%-22s %29s %9s %7s %17s %17s\n",
-        from_log2, to_log2, GROUP, bench_settings.rounds, "", "longest insert, ms", "p99.99",
-        "mean", "group p50, ns", "group p99.9, ns");
-    printf("%-22s %9s %9s %9s %9s %7s %8s %8s %8s %8s %9s\n", "", "median", "least", "most", "us",
-           "ns", "quiet", "growing", "quiet", "growing", "ratio");
+        "from 2^%u to 2^%u objects beside a reader of groups of %d; %u rounds\n%-22s %29s %9s %9s %7s %17s %17s\n",
+        from_log2, to_log2, GROUP, bench_settings.rounds, "", "longest insert, ms", "pause, ms",
+        "p99.99", "mean", "group p50, ns", "group p99.9, ns");
+    printf("%-22s %9s %9s %9s %9s %9s %7s %8s %8s %8s %8s %9s\n", "", "median", "least", "most",
+           "median", "us", "ns", "quiet", "growing", "quiet", "growing", "ratio");
     measure(rows, count, ids);
     for (size_t i = 0; i < count; i++) {
         struct bench_cell *cells[FIGURES];

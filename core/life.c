@@ -24,6 +24,7 @@
 #include <stdlib.h>
 
 #define FIRST_LEVEL_BYTES_MAX ((uint64_t)1 << 20)
+#define LAST_LEVEL_BYTES_MAX ((uint64_t)64 << 20)
 
 /* All open caches of the process, for fork(): the only state of trove that is not a cache's. The mutex protects the list;
  * nothing is locked inside it. */
@@ -273,10 +274,15 @@ static uint64_t first_level_bytes(const struct trove_options *options)
 }
 
 /* A table that cannot settle (a reader holds it up) must do with its last level: where memory is not bounded, that one may
- * be as large as it likes. */
+ * be as large as it likes. Elsewhere not larger than what a put, which may have to make it, gets cleared in some tens of
+ * milliseconds. */
 static uint64_t ahead_bytes(const struct trove_options *options)
 {
-    return options->overfull == TROVE_OVERFULL_GROW ? UINT64_MAX : options->max_bytes / 16;
+    uint64_t share = options->max_bytes / 16;
+
+    if (options->overfull == TROVE_OVERFULL_GROW)
+        return UINT64_MAX;
+    return share < LAST_LEVEL_BYTES_MAX ? share : LAST_LEVEL_BYTES_MAX;
 }
 
 static int init_contents(struct trove *cache)

@@ -436,7 +436,7 @@ static void wake_when_loaded(struct trove__table *table, struct trove__level *le
                         ? hash >> 19
                         : (uint64_t)trove__load_relaxed(&level->count); /* RELAXED: a guess */
 
-    if (turn % 16 == 0 && trove__is_filled(level, TROVE__GROW_QUARTERS))
+    if (turn % 16 == 0 && trove__is_filled(level, TROVE__GROW_SIXTEENTHS))
         table->host.wake(table->host.context);
 }
 
@@ -445,7 +445,7 @@ static void wake_when_loaded(struct trove__table *table, struct trove__level *le
 static bool is_promised(struct trove__table *table, const struct trove__level *level)
 {
     struct trove__level *oldest = trove__oldest_beside(table, level), *older;
-    uint64_t most = (level->mask + 1) * TROVE__SLOTS * TROVE__GROW_QUARTERS / 4;
+    uint64_t most = (level->mask + 1) * TROVE__SLOTS * 3 / 4;
     uint64_t here, sum;
 
     if (oldest == level)

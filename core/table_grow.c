@@ -3,7 +3,7 @@
  * table_grow.c - levels, and how objects move from an old one to a newer one. The protocol's frame is in table.c.
  *
  * PROTOCOL
- *   grow     At load 3/4 the reclaimer's thread makes the next level (charged, zeroed, mapped before it is published, so
+ *   grow     At load 11/16 the reclaimer's thread makes the next level (charged, zeroed, mapped before it is published, so
  *            that readers take no page faults) and publishes it as `next` of the newest. An insert that finds its window
  *            full before that does it itself. No lock: who loses the compare-and-swap frees its own. From then on inserts
  *            go to the new level.
@@ -25,6 +25,7 @@
 #include "core/rcu.h"
 #include "core/table_internal.h"
 #include <errno.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <trove/error.h>
 
@@ -360,7 +361,7 @@ static void move_some(struct trove__table *table, struct trove__level *level, un
 }
 
 /* The reclaimer's thread moves faster than one writer adds; when it does not, there is need of help from here on. */
-#define HELP_QUARTERS 2
+#define HELP_SIXTEENTHS 8
 
 void trove__table_move(struct trove__table *table)
 {
@@ -372,7 +373,8 @@ void trove__table_move(struct trove__table *table)
 
 void trove__table_help(struct trove__table *table)
 {
-    if (level_to_move(table) != NULL && trove__is_filled(trove__newest_level(table), HELP_QUARTERS))
+    if (level_to_move(table) != NULL &&
+        trove__is_filled(trove__newest_level(table), HELP_SIXTEENTHS))
         trove__table_move(table);
 }
 
@@ -384,7 +386,8 @@ static bool grow_ahead(struct trove__table *table)
 
     trove__section_enter();
     struct trove__level *newest = trove__newest_level(table);
-    grown = trove__is_filled(newest, TROVE__GROW_QUARTERS) && trove__grow(table, newest, true) == 0;
+    grown =
+        trove__is_filled(newest, TROVE__GROW_SIXTEENTHS) && trove__grow(table, newest, true) == 0;
     trove__section_leave();
     return grown;
 }
@@ -455,5 +458,7 @@ bool trove__table_service(struct trove__table *table)
     grown = grow_ahead(table);
     settled = settle(table);
     moved = move_part(table);
+    if (moved)
+        sched_yield(); /* to an insert that waits for this processor: a whole turn of the scheduler's is milliseconds */
     return trove__discard_part(table) || grown || settled || moved || trove__uncount_lost(table);
 }

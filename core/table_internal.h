@@ -17,14 +17,16 @@ static inline uint64_t trove__word_at(const struct trove_object *object, uint64_
            (step == 0 ? 0 : TROVE__AWAY);
 }
 
-#define TROVE__GROW_QUARTERS 3
+/* The next level is begun at this load: making a large one takes as long as the kernel takes to clear it, and from 0.8 on an
+ * insert of a large table may find its window full, and then makes the level itself. */
+#define TROVE__GROW_SIXTEENTHS 11
 
-/* Are more than that many quarters of LEVEL's slots in use? */
-static inline bool trove__is_filled(const struct trove__level *level, unsigned quarters)
+/* Are more than that many sixteenths of LEVEL's slots in use? */
+static inline bool trove__is_filled(const struct trove__level *level, unsigned sixteenths)
 {
     /* RELAXED: growing, or helping, a little earlier or later is all the same. */
-    return (uint64_t)trove__load_relaxed(&level->count) * 4 >
-           (level->mask + 1) * TROVE__SLOTS * quarters;
+    return (uint64_t)trove__load_relaxed(&level->count) * 16 >
+           (level->mask + 1) * TROVE__SLOTS * sixteenths;
 }
 
 /* A walk over the words with a hash's tag, in scan order over LEVEL and those after it, a bucket's at once (so it may miss a
