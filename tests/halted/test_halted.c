@@ -97,7 +97,7 @@ CASE(grower, .keeps = true, .all = true, .object_bytes = 40, .objects = 1000,
      .max_bytes = (uint64_t)4 << 20, .act = ACT_PUT, .born = true, .stride = 61, .steps_max = 6000,
      .run_from = GROWS_FROM, .functions = {"trove__grow", "trove__level_create"})
 /* So much to move that the others, who help, do not end it soon. */
-CASE(mover, .keeps = true, .all = true, .object_bytes = 40, .objects = 10000,
+CASE(mover, .keeps = true, .all = true, .object_bytes = 40, .objects = 9200,
      .max_bytes = (uint64_t)16 << 20, .act = ACT_PUT, .born = true, .stride = 61, .steps_max = 6000,
      .run_from = "trove__resolve_duplicates",
      .functions = {"trove__place", "trove__resolve_duplicates", "trove__slot_cleared"})
