@@ -197,8 +197,10 @@ static void fill(void)
     }
     for (unsigned use = 0; use < TROVE__HINT_MAX + 1; use++)
         for (uint32_t key = 0; key < key_count; key++)
-            if (!get(key, &nowhere))
+            if (!get(key, &nowhere)) {
                 put(key, NULL);
+                reclaim_all();
+            }
     reclaim_all();
     free(nowhere.at);
 }

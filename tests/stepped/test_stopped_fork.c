@@ -122,14 +122,20 @@ static int go_on_moving(struct scene *scene)
     return is_twice(scene) ? 4 : 0;
 }
 
+/* No thread reclaims in a child: its turns are taken. */
+static void take_its_place(struct scene *scene)
+{
+    /* RELAXED: nobody else is here. */
+    trove__store_relaxed(&scene->cache->reclaim.thread_state, TROVE__RECLAIM_STARTING);
+}
+
 static int child(struct scene *scene, bool is_exact)
 {
     int r;
 
     setenv("CMOCKA_TEST_ABORT", "1",
            1); /* what is asserted here must not go back to the parent's tests */
-    /* RELAXED: nobody else is here. No thread: its turns are taken. */
-    trove__store_relaxed(&scene->cache->reclaim.thread_state, TROVE__RECLAIM_STARTING);
+    take_its_place(scene);
     if (is_exact && !finds_all(scene)) /* who grows the table may evict */
         return 1;
     r = scene->step % 2 == 0 || scene->twice > 0 ? replace(scene) : go_on_moving(scene);
@@ -179,6 +185,7 @@ static int empty(void *context)
     struct scene *scene = context;
     bool is_left = false;
 
+    take_its_place(scene);
     for (unsigned i = 0; i < TRIES; i++) {
         (void)trove_shrink(scene->cache, UINT64_MAX);
         scene_take_turns(scene);
