@@ -128,7 +128,7 @@ static int insert_rcu(struct trove *cache, const struct trove__era *era,
     if (r < 0)
         return r == -ENOSPC ? -ECACHE_OVERFULL : r;
     admitted = trove__policy_admit(&cache->policy, object, hash);
-    trove__table_help(&cache->table);
+    trove__table_help(&cache->table, hash);
     if (r == 1)
         return -EEXIST;
     if (admitted < 0)

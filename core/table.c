@@ -4,8 +4,8 @@
  *
  * WHAT
  *   A chain of one to three levels, oldest first. A level is an array of buckets of one cache line: a meta word and
- *   seven slots (the words are described in table_find.h). An id may be in 16 buckets of a level: its home bucket, which
- *   the top bits of its keyed hash name, and 15 more at an odd stride from other bits. SCAN ORDER of an id: levels oldest
+ *   seven slots (the words are described in table_find.h). An id may be in 32 buckets of a level: its home bucket, which
+ *   the top bits of its keyed hash name, and 31 more at an odd stride from other bits. SCAN ORDER of an id: levels oldest
  *   first, in a level its steps, in a bucket its slots.
  *
  * INVARIANTS
@@ -85,12 +85,12 @@
  *   E9 clear           uncount_passes(), trove__slot_cleared() -> switch_head(), trove__table_is_empty()
  *                      the slot before its counters
  *
- * PROGRESS  find: wait-free, at most the home bucket and then 3 x 16 x 7 slots. insert: lock-free; a retry means that somebody else took the
+ * PROGRESS  find: wait-free, at most the home bucket and then 3 x 32 x 7 slots. insert: lock-free; a retry means that somebody else took the
  *           slot. remove: lock-free. A thread stopped anywhere holds up nobody: at worst one slot stays SEALED, its
  *           object is found but cannot be evicted, and its level cannot be freed.
  * LIMITS    Of two overlapping puts of one id neither says the truth of an eviction that comes between the two steps in which one
  *           claims the other's copy and drops it, while the other's has not been concluded: a history with one eviction too
- *           many. A level has at least 64 buckets, so that the 16 buckets of a window differ. Addresses have 47 bits. Misses in
+ *           many. A level has at least 64 buckets, so that the 32 buckets of a window differ. Addresses have 47 bits. Misses in
  *           a bucket that is marked DROPPED scan.
  * TESTS     tests/stepped/test_stopped_table.c (a thread stopped at each step of insert, removal, growth and move: I2, I3,
  *           I5 and PROGRESS; the bound of a find), tests/stepped/test_stopped_home.c (the same of objects brought home), tests/unit/test_reader.c (lanes, full windows, growth),

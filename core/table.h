@@ -105,8 +105,8 @@ struct trove_object *trove__table_victim(struct trove__table *table, uint64_t ha
 
 /* Moves some slots of an old level to a newer one, if there is something to move. Lock-free, bounded. */
 void trove__table_move(struct trove__table *table);
-/* The same when the reclaimer's thread, whose work it is, falls behind. With each put. */
-void trove__table_help(struct trove__table *table);
+/* The same when the reclaimer's thread, whose work it is, falls behind. With each put, of HASH. */
+void trove__table_help(struct trove__table *table, uint64_t hash);
 
 /* Outside sections, one thread at a time (the reclaimer): grows ahead, waits for grace periods, moves. Returns true when
  * it got something done. */

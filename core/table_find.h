@@ -12,8 +12,9 @@
 #include "core/needle.h"
 #include "core/table.h"
 
-#define TROVE__SLOTS 7  /* a bucket's */
-#define TROVE__STEPS 16 /* buckets that an id may be in */
+#define TROVE__SLOTS 7 /* a bucket's */
+#define TROVE__STEPS                                                                               \
+    32 /* buckets that an id may be in; as good as always the first or second is it */
 #define TROVE__LEVELS 3 /* chained at most */
 
 /*
@@ -251,7 +252,7 @@ static inline struct trove__level *trove__next_level(struct trove__level *level)
     return next != NULL && next->era == level->era ? next : NULL;
 }
 
-/* The whole search, in strict scan order over all levels of the contents. At most 3 * 16 * 7 slots. */
+/* The whole search, in strict scan order over all levels of the contents. At most 3 * 32 * 7 slots. */
 struct trove_object *trove__table_find_slow(struct trove__table *table, const uint8_t *id,
                                             uint64_t hash, enum trove_algo algo);
 
@@ -342,7 +343,7 @@ trove__find_in_level(struct trove__level *level, const struct trove__needle *nee
 
 /*
  * The whole search, for ids that trove__table_find_home() did not decide: a bucket at a time, and slot by slot when that finds
- * nothing and a duplicate was once taken out of the id's windows. Wait-free, at most twice 3 * 16 buckets.
+ * nothing and a duplicate was once taken out of the id's windows. Wait-free, at most twice 3 * 32 buckets.
  */
 static inline __attribute__((always_inline)) struct trove_object *
 trove__table_find_beyond(struct trove__table *table, const uint8_t *id, uint64_t hash,

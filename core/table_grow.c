@@ -29,7 +29,8 @@
 #include <sys/mman.h>
 #include <trove/error.h>
 
-#define HELP_BUCKETS 2     /* with each put */
+#define HELP_BUCKETS 2     /* with each put, */
+#define HELP_TURNS 4       /* so many of them by one put of so many */
 #define SERVICE_BUCKETS 64 /* in one section of the reclaimer's thread */
 #define PREFETCH_BUCKETS 4 /* as far ahead */
 #define PREFETCH_HOMES 4   /* of one bucket's objects, at most */
@@ -360,8 +361,16 @@ static void move_some(struct trove__table *table, struct trove__level *level, un
     trove__switch_head(table, level);
 }
 
-/* The reclaimer's thread moves faster than one writer adds; when it does not, there is need of help from here on. */
-#define HELP_SIXTEENTHS 8
+/* The reclaimer's thread moves faster than one writer adds. When it does not, there is need of help from here on: as soon as what is
+ * in LEVEL and after it, all of which comes to the newest, fills half of that. */
+static bool is_behind(struct trove__level *level)
+{
+    uint64_t half = (trove__newest_beside(level)->mask + 1) * TROVE__SLOTS / 2, sum = 0;
+
+    for (; level != NULL; level = trove__next_level(level))
+        sum += (uint64_t)trove__load_relaxed(&level->count); /* RELAXED: a guess */
+    return sum > half;
+}
 
 void trove__table_move(struct trove__table *table)
 {
@@ -371,11 +380,16 @@ void trove__table_move(struct trove__table *table)
         move_some(table, level, HELP_BUCKETS);
 }
 
-void trove__table_help(struct trove__table *table)
+void trove__table_help(struct trove__table *table, uint64_t hash)
 {
-    if (level_to_move(table) != NULL &&
-        trove__is_filled(trove__newest_level(table), HELP_SIXTEENTHS))
-        trove__table_move(table);
+    struct trove__level *level;
+
+    /* Counts that movers write cost a miss each: not with each put, and other bits than those that choose what wakes. */
+    if ((hash >> 23) % HELP_TURNS != 0)
+        return;
+    level = level_to_move(table);
+    if (level != NULL && is_behind(level))
+        move_some(table, level, HELP_TURNS * HELP_BUCKETS);
 }
 
 /* --- the reclaimer's thread --------------------------------------------------------------------------------------- */

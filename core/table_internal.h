@@ -17,7 +17,7 @@ static inline uint64_t trove__word_at(const struct trove_object *object, uint64_
            (step == 0 ? 0 : TROVE__AWAY);
 }
 
-/* The next level is begun at this load: making a large one takes as long as the kernel takes to clear it, and from 0.8 on an
+/* The next level is begun at this load: making a large one takes as long as the kernel takes to clear it, and from 0.9 on an
  * insert of a large table may find its window full, and then makes the level itself. */
 #define TROVE__GROW_SIXTEENTHS 11
 

@@ -14,8 +14,8 @@
 
 /*
  * What one find may take: the home bucket at once (view, 7 slots, and either the candidate or meta, head, next); when that
- * does not decide, the search a bucket at a time (head, then of 3 levels 16 buckets of 7 slots, those that match once more,
- * and a meta word, then home's meta and next); and when that saw a mark, the scan in order (head, then of 3 levels 16 buckets
+ * does not decide, the search a bucket at a time (head, then of 3 levels 32 buckets of 7 slots, those that match once more,
+ * and a meta word, then home's meta and next); and when that saw a mark, the scan in order (head, then of 3 levels 32 buckets
  * of 7 slots and a meta word, and each level's next). Entering and leaving a section takes at most 4.
  */
 #define SLOTS_MAX (TROVE__LEVELS * TROVE__STEPS * TROVE__SLOTS)
