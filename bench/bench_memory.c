@@ -79,7 +79,8 @@ static void sleep_for(double s)
 
 /* --- an object beyond itself -------------------------------------------------------------------------------------- */
 
-static void fill(const char *state, size_t count, size_t least, size_t more)
+/* COUNT objects, of which the table has SLOTS when it has ended what it does in the background. */
+static void fill(const char *state, size_t slots, size_t count, size_t least, size_t more)
 {
     size_t before = allocated(), bytes = 0;
     struct trove *cache = open_cache((uint64_t)count * (least + more / 2 + 150));
@@ -93,10 +94,10 @@ static void fill(const char *state, size_t count, size_t least, size_t more)
             bench_die("a put was refused");
         bytes += size;
     }
-    do { /* growing ends in the background */
+    do {
         sleep_for(0.1);
         trove_stats(cache, &stats);
-    } while (stats.table_slots > 2 * SLOTS);
+    } while (stats.table_slots != slots);
     printf(
         "%-20s %8zu objects of %5.1f bytes, load %.3f: table %5.1f, %5.1f beyond id, type, size and data; %lu evicted\n",
         state, count, (double)bytes / (double)count,
@@ -175,9 +176,9 @@ int main(int argc, char **argv)
     churn();
     if (bench_settings.quick)
         return bench_finish();
-    fill("average load", SLOTS * 33 / 64, 80, 0);
-    fill("just before growth", SLOTS * 11 / 16 - 300, 80, 0);
-    fill("just after growth", SLOTS * 11 / 16 + 100, 80, 0);
-    fill("average load", SLOTS * 33 / 64, 20, 400);
+    fill("average load", SLOTS, SLOTS * 33 / 64, 80, 0);
+    fill("just before growth", SLOTS, SLOTS * 11 / 16 - 300, 80, 0);
+    fill("just after growth", 2 * SLOTS, SLOTS * 11 / 16 + 100, 80, 0);
+    fill("average load", SLOTS, SLOTS * 33 / 64, 20, 400);
     return bench_finish();
 }

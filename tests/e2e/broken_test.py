@@ -15,6 +15,7 @@ from compare import Case, difference
 
 REQUESTS_MAX = 40  # after a break what is missing is asked for by id, in batches that grow
 SEARCHES = (["grep", "-c", "int", "HEAD"], ["grep", "-n", "return", "HEAD", "--", "tests"], ["ls-tree", "-r", "HEAD"])
+FEW = {"git": 6, "http": 8}  # over HTTP what nobody has answered a byte of is sent once more
 HEADERS = {"git": 0, "http": 400}  # more bytes than stand before the pack: before it nothing of an answer has come
 SPEAKS_OF_IT = ("not an answer", "ended early", "reset", "closed", "transfer", "Empty reply", "remaining", "Recv failure", "Connection")
 
@@ -71,7 +72,7 @@ class Broken:
                 self.check(ours.status == 128 and text.startswith("fatal: ") and any(word in text for word in SPEAKS_OF_IT), name)
             else:
                 self.check(difference(git, ours) is None, name)
-            self.check(relay.fetches <= (6 if at < 1000 else 2 * REQUESTS_MAX), name)
+            self.check(relay.fetches <= (FEW[server.kind] if at < 1000 else 2 * REQUESTS_MAX), name)
 
     def damaged(self, server, search, size):
         """Whoever sends nonsense is not asked for it again."""
