@@ -15,7 +15,7 @@ from compare import Case, difference
 
 REQUESTS_MAX = 40  # after a break what is missing is asked for by id, in batches that grow
 SEARCHES = (["grep", "-c", "int", "HEAD"], ["grep", "-n", "return", "HEAD", "--", "tests"], ["ls-tree", "-r", "HEAD"])
-FEW = {"git": 6, "http": 8}  # over HTTP what nobody has answered a byte of is sent once more
+FEW = {"git": 6, "http": 12}  # over HTTP what nobody has answered a byte of is sent once more
 HEADERS = {"git": 0, "http": 400}  # more bytes than stand before the pack: before it nothing of an answer has come
 SPEAKS_OF_IT = ("not an answer", "ended early", "reset", "closed", "transfer", "Empty reply", "remaining", "Recv failure", "Connection")
 
